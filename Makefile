@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+# The front door.  `make help` lists the targets; the work is done by the
+# scripts in tools/, which take their parameters from the environment.
+
+CONFIG ?= default
+export CONFIG BASE KNOBS SMP ICOUNT KUNIT CMD TIMEOUT APPEND EXPECT_WARN
+export LINUX CLANG AUTHOR FORCE STAGES XFSTESTS FS ARGS
+# make's own idea of a compiler ("cc") is not a choice that somebody made.
+ifneq ($(origin CC),default)
+export CC
+endif
+
+# The kernel's make is none of this one's sub-makes.
+unexport MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  kernel, vm  CONFIG=default|debug  BASE=1 (without the series)  KNOBS=1 (locks can be switched off)'
+	@echo "  vm          SMP=n  ICOUNT=1  KUNIT=1  TIMEOUT=seconds  APPEND='...'  CMD='...' (none: a shell)"
+	@echo '  base        LINUX=tree or tarball of the base, instead of a download'
+
+run: ## boot the patched kernel and show the DAX scenario on ext4 and xfs
+	@tools/run.sh
+
+check: ## all tests, ends in "N passed, N failed" (STAGES='userspace size' for some)
+	@tools/check.sh
+
+check-long: ## the tests that are too slow for check
+	@tools/check.sh long
+
+deps: ## install what is missing (where the distribution is known)
+	@tools/deps.sh install
+
+tree: ## patches and files -> build/linux, one commit a patch
+	@tools/tree.sh
+
+export: ## build/linux -> patches and files
+	@tools/series.py export
+
+kernel: ## build build/kernel/CONFIG[-base|-knobs]/arch/x86/boot/bzImage
+	@tools/kernel.sh
+
+vm: ## boot it and run CMD in it, or a shell
+	@tools/vm.sh
+
+series: ## mail-ready build/series/v1-*.patch (AUTHOR='Name <mail>')
+	@tools/series.py mail
+
+xfstests: ## fstests on DAX in the VM (XFSTESTS=dir FS=ext4|xfs ARGS='-g dax')
+	@tools/xfstests.sh
+
+clean: ## remove kernels, logs and the guest (build/linux, your work, stays)
+	@tools/clean.sh
+
+.PHONY: help run check check-long deps tree export kernel vm series xfstests clean

@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Instructions per fault, base and patched: at most 1.05 times as many.
+# /dax/cost.sh prints "cost <fs> <kind> <instructions>".
+
+. "$(dirname "$0")/../tap.sh"
+
+limit=1.05
+BASE=1 need_kernel cost
+need_kernel cost
+export VM_TRUST_KERNEL=1 ICOUNT=1 CMD=/dax/cost.sh
+
+for k in base patched; do
+	b=
+	[ $k = patched ] || b=1
+	if ! BASE=$b "$top/tools/vm.sh" > "$build/log/cost.$k"; then
+		cat "$build/log/cost.$k"
+		not_ok "cost: the measurement on $k"
+		exit 1
+	fi
+done
+awk -v limit=$limit '
+	$1 != "cost" { next }
+	FNR == NR { base[$2 " " $3] = $4; order[++n] = $2 " " $3; next }
+	{ new[$2 " " $3] = $4 }
+	END {
+		printf "# %-6s %-20s %10s %10s %7s\n", "fs", "instructions per", "base", "patched", "ratio"
+		for (i = 1; i <= n; i++) {
+			k = order[i]; split(k, w, " ")
+			r = base[k] > 0 ? new[k] / base[k] : 0
+			printf "# %-6s %-20s %10d %10d %7.3f\n", w[1], w[2], base[k], new[k], r
+		}
+		for (i = 1; i <= n; i++) {
+			k = order[i]
+			r = base[k] > 0 ? new[k] / base[k] : 0
+			bad = !(k in new) || r == 0 || r > limit
+			failed += bad
+			printf "%sok %d - cost %s # %d -> %d, %.3f of at most %s\n", bad ? "not " : "", i, k, base[k], new[k], r, limit
+		}
+		print "1.." n
+		exit failed || !n
+	}' "$build/log/cost.base" "$build/log/cost.patched"

@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The tests in the VM on the kernel that this file is named after.
+
+. "$(dirname "$0")/../tap.sh"
+
+CONFIG=$(basename "$0" .sh)
+export CONFIG
+need_kernel "$CONFIG"
+rc=0
+
+# KUnit runs at boot. What a test provokes, it also suppresses.
+VM_TRUST_KERNEL=1 KUNIT=1 APPEND='vm.bare kunit.filter_glob=range_lock*' \
+	VM_LOG=$build/log/kunit-$CONFIG.log CMD=true "$top/tools/vm.sh" || rc=$?
+out=$(ktap "$build/log/kunit-$CONFIG.log")
+echo "$out"
+if [ $rc -ne 0 ] || ! grep -q '^ok' <<< "$out" || grep -q '^not ok' <<< "$out"; then
+	rc=1
+	grep -q '^not ok' <<< "$out" || not_ok "kunit in the $CONFIG VM" 'no result'
+fi
+
+CMD="/dax/run-tests.sh ${LONG:+900}" vm_tap "$CONFIG VM" || rc=$?
+exit $rc

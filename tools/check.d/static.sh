@@ -1,0 +1,178 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What can be said without running: checkpatch, kernel-doc, W=1, sparse, clang,
+# other configurations, and that the series builds after every patch.
+# A warning counts when the base does not give it as well.
+
+. "$(dirname "$0")/../tap.sh"
+. "$top/tools/kbuild.sh"
+
+"$top/tools/tree.sh"
+base=$(git -C "$build/linux" rev-parse 'base^{commit}')
+head=$(git -C "$build/linux" rev-parse HEAD)
+mapfile -t commits < <("$top/tools/series.py" commits)
+failed=0
+fail() { failed=1; not_ok "$@"; }
+
+subject() { git -C "$build/linux" show -s --format=%s "$1"; }
+
+# touched FROM TO PATTERN...: files that differ and that TO has
+touched() {
+	local a=$1 b=$2
+	shift 2
+	git -C "$build/linux" diff --name-only --diff-filter=d "$a" "$b" -- "$@" ':!tools' ':!arch' ':!Documentation'
+}
+
+# objects COMMIT: those of the series' .c files that it has
+objects() { touched "$base" "$1" '*.c' | sed 's/c$/o/'; }
+
+# warnings LOG: without line numbers, which move, and without our own paths
+warnings() {
+	grep -E '(warning|error):|Warning:' "$1" |
+		sed -E "s,$build/([a-z]+/)?linux/|\.\./\.\./linux/,,g; s/:[0-9]+(:[0-9]+)?:/:/g" | sort -u || :
+}
+
+# compile COMMIT-OR-HEAD VARIANT FRAGMENT-LINES MAKE-ARGS...: log on stdout;
+# targets are in $targets, warnings of make are for the caller to judge
+compile() {
+	local where=$1 variant=$2 lines=$3 out log
+	shift 3
+	case $where in
+	head) use_tree ;;
+	*)    use_tree base "$base" ;;
+	esac
+	out=$objroot/$variant
+	log=$build/log/static-$variant-$where.log
+	mkdir -p "$out"
+	{ fragments default; echo "$lines"; } > "$out/fragment.new"
+	# Options that this variant rules out may go; what makes it one may not.
+	local karch=ARCH=$arch
+	case $variant in x86-32) karch=ARCH=i386 ;; esac
+	kmake "$out" "$karch" allnoconfig KCONFIG_ALLCONFIG="$out/fragment.new" > "$log" 2>&1 || return 1
+	echo "$lines" > "$out/lines"
+	[ -z "$(dropped "$out/lines" "$out/.config")" ] || {
+		echo "error: configuration refused: $(dropped "$out/lines" "$out/.config")" > "$log"
+		return 1
+	}
+	# shellcheck disable=SC2086
+	kmake "$out" "$karch" -k "$@" $targets > "$log" 2>&1
+}
+
+# compare NAME VARIANT LINES MAKE-ARGS...: no warning that is not in the base
+compare() {
+	local name=$1 variant=$2 lines=$3 all new='' n
+	shift 3
+	all=$(objects "$head")
+	case $variant in
+	nodax)	targets=$(grep -v '^fs/dax\.o$' <<< "$all") ;;
+	x86-32)	targets=$(grep -v '^fs/dax\.o$' <<< "$all") ;;
+	*)	targets=$all ;;
+	esac
+	n=$(wc -w <<< "$targets")
+	if ! compile head "$variant" "$lines" "$@"; then
+		fail "$name" "does not build: build/log/static-$variant-head.log"
+		grep -E 'error|\*\*\*' "$build/log/static-$variant-head.log" | head -n 5
+		return
+	fi
+	warnings "$build/log/static-$variant-head.log" > "$build/log/$variant.head"
+	if [ -s "$build/log/$variant.head" ]; then
+		# Only then is the base of interest.
+		targets=$(for o in $targets; do
+			git -C "$build/linux" cat-file -e "$base:${o%o}c" 2>/dev/null && echo "$o"
+			done)
+		compile base "$variant" "$lines" "$@" || :
+		warnings "$build/log/static-$variant-base.log" > "$build/log/$variant.base"
+		new=$(comm -23 "$build/log/$variant.head" "$build/log/$variant.base")
+	fi
+	if [ -n "$new" ]; then
+		fail "$name" "new warnings, see build/log/static-$variant-head.log"
+		head -n 10 <<< "$new"
+	else
+		ok "$name" "$n objects, no new warning"
+	fi
+}
+
+checkpatch() {
+	local c out
+	for c in "${commits[@]}"; do
+		# Sign-offs and maintainers are added when the series is sent; the
+		# one patch to MAINTAINERS speaks for all new files.
+		if out=$(cd "$build/linux" && scripts/checkpatch.pl --strict --no-signoff --terse --no-summary \
+				--show-types --ignore FILE_PATH_CHANGES,GIT_COMMIT_ID -g "$c" 2>&1); then
+			ok "checkpatch: $(subject "$c")"
+		else
+			fail "checkpatch: $(subject "$c")" "$(wc -l <<< "$out") complaints"
+			echo "$out"
+		fi
+	done
+}
+
+# kdoc TREE FILES: its warnings
+kdoc() {
+	local tree=$1
+	shift
+	(cd "$tree" && scripts/kernel-doc -none -Wall "$@" 2>&1) |
+		sed -E 's/:[0-9]+/:/' | sort -u || :
+}
+
+kernel_doc() {
+	local files old new
+	mapfile -t files < <(touched "$base" "$head" '*.c' '*.h')
+	[ ${#files[@]} -gt 0 ] || return 0
+	mapfile -t old < <(for f in "${files[@]}"; do
+		git -C "$build/linux" cat-file -e "$base:$f" 2>/dev/null && echo "$f"; done)
+	worktree base "$base"
+	new=$(comm -23 <(kdoc "$build/linux" "${files[@]}") <(kdoc "$build/base/linux" "${old[@]}"))
+	if [ -n "$new" ]; then
+		fail 'kernel-doc' "$(wc -l <<< "$new") new warnings"
+		head -n 10 <<< "$new"
+	else
+		ok 'kernel-doc' "${#files[@]} files, no new warning"
+	fi
+}
+
+# The file systems come whole: they use what the series changes.
+every_patch() {
+	local c out n=0
+	for c in "${commits[@]}"; do
+		n=$((n + 1))
+		use_tree steps "$c"
+		out=$objroot/default
+		mkdir -p "$out"
+		fragments default > "$out/fragment.new"
+		configure "$out" "$out/fragment.new"
+		# shellcheck disable=SC2046
+		if kmake "$out" -k $(objects "$c") fs/inode.o fs/dax.o mm/memory.o mm/truncate.o \
+			mm/memory-failure.o mm/filemap.o fs/ext4/ fs/xfs/ fs/fuse/ fs/erofs/ \
+			> "$build/log/step-$n.log" 2>&1 &&
+		   ! grep -q 'warning:' "$build/log/step-$n.log"; then
+			ok "builds after patch $n: $(subject "$c")"
+		else
+			fail "builds after patch $n: $(subject "$c")" "build/log/step-$n.log"
+			grep -E 'error|warning:' "$build/log/step-$n.log" | head -n 5
+		fi
+	done
+}
+
+if [ ${#commits[@]} -eq 0 ]; then
+	ok 'static' 'the series is empty'
+	plan
+	exit
+fi
+
+checkpatch
+kernel_doc
+compare 'W=1 and sparse' w1 '' W=1 C=2
+clang=$("$top/tools/clang.sh")
+if [ -n "$clang" ]; then
+	cc=$clang compare "clang ($clang)" clang '' CC="$clang"
+else
+	fail clang "none that is new enough: run 'make deps'"
+fi
+compare 'FS_DAX=n' nodax $'CONFIG_FS_DAX=n\nCONFIG_FUSE_DAX=n'
+compare 'SMP=n' nosmp $'CONFIG_SMP=n\nCONFIG_NR_CPUS=1'
+compare 'PREEMPT_RT' rt $'CONFIG_PREEMPT_RT=y\nCONFIG_PREEMPT=n'
+compare '32-bit x86' x86-32 $'CONFIG_64BIT=n'
+every_patch
+plan
+exit $failed

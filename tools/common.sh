@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Sourced by the other scripts: where things are, and how to fail.
+
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$top/build
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/dax-range-lock
+base_version=7.3.4
+mkdir -p "$build/log" "$cache"
+
+say() { printf '== %s\n' "$*"; }
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# mmss SECONDS
+mmss() { printf '%dm%02ds' $(($1 / 60)) $(($1 % 60)); }
+
+# A full disk fails in a hundred odd ways later on; say it once, up front.
+need_disk() {
+	local gb
+	gb=$(df -Pk "$build" | awk 'NR == 2 { print int($4 / 1048576) }')
+	[ "$gb" -ge "$1" ] ||
+		die "$gb GB free under $build, $1 GB needed: make room or clone elsewhere"
+}
+
+# Looked for once a boot of the machine, or when the list has changed.
+need_tools() {
+	local stamp=$build/tools-found
+	[ "$stamp" -nt "$top/tools/deps.sh" ] && [ "$stamp" -nt /proc/1 ] && return
+	if ! "$top/tools/deps.sh" check; then
+		say "some tools are missing: running 'make deps'"
+		"$top/tools/deps.sh" install
+	fi
+	: > "$stamp"
+}
+
+# The version that a kernel Makefile (on stdin) says it is.
+kernel_version() {
+	awk '$2 == "=" && /^(VERSION|PATCHLEVEL|SUBLEVEL) / { v = v s $3; s = "." }
+	     END { print v }'
+}
+
+# worktree NAME COMMIT: build/NAME/linux is COMMIT.  It stands to
+# build/NAME/kernel as build/linux stands to build/kernel, so that relative
+# to the output directory the compiler sees the same paths in each of them,
+# and ccache shares objects between them.
+worktree() {
+	local dir=$build/$1/linux
+	if [ ! -e "$dir/.git" ]; then
+		rm -rf "$dir"
+		git -C "$build/linux" worktree prune
+		git -C "$build/linux" worktree add -q -f --detach --no-checkout "$dir" "$2"
+	fi
+	if [ "$(git -C "$dir" rev-parse HEAD)" != "$(git -C "$dir" rev-parse "$2^{commit}")" ] ||
+	   ! git -C "$dir" diff-index --quiet HEAD 2>/dev/null; then
+		say "build/$1/linux: checking out"
+		rm -f "$(git -C "$dir" rev-parse --git-dir)/index.lock"
+		git -C "$dir" checkout -q -f --detach "$2"
+	fi
+}

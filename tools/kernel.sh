@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Build build/kernel/CONFIG[-base|-knobs]: CONFIG=default|debug, BASE=1 without
+# the series, KNOBS=1 with the patch that lets tests switch locks off.
+# CONFIG=uml is the series as User Mode Linux, for KUnit.
+
+. "$(dirname "$0")/common.sh"
+. "$top/tools/kbuild.sh"
+
+need_tools
+"$top/tools/tree.sh"
+
+config=${CONFIG:-default}
+case $config in
+default|debug|uml) ;;
+*) die "CONFIG=$config: there are default, debug and uml" ;;
+esac
+
+name=$config
+if [ -n "${BASE:-}" ]; then
+	name=$config-base
+	use_tree base base
+elif [ -n "${KNOBS:-}" ]; then
+	name=$config-knobs
+	use_tree knobs "$("$top/tools/series.py" knobs)"
+else
+	use_tree
+fi
+out=$objroot/$config
+mkdir -p "$out" "$build/kernel"
+[ "$objroot" = "$build/kernel" ] || link_output "$out" "$build/kernel/$name"
+
+fragments "$config" > "$out/fragment.new"
+
+# A clean tree that was built before need not be looked at again.
+stamp=$(cat "$out/fragment.new" <($cc --version) <(git -C "$src" rev-parse 'HEAD^{tree}') | sha256sum)
+git -C "$src" diff-index --quiet HEAD || stamp=
+if [ -n "$stamp" ] && [ "$stamp" = "$(cat "$out/built" 2>/dev/null)" ]; then
+	say "kernel $name: up to date"
+	exit
+fi
+rm -f "$out/built"
+
+need_disk 3
+configure "$out" "$out/fragment.new" "$config"
+if [ "$config" = uml ]; then
+	kbuild "kernel $name" "$out" linux
+else
+	kbuild "kernel $name" "$out" bzImage
+fi
+echo "$stamp" > "$out/built"

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Instructions per DAX fault, for a VM in which time counts instructions
+ * (qemu -accel tcg -icount shift=0,sleep=off -smp 1): rdtsc counts them there.
+ *
+ *	dax_cost DIR [pages [repetitions]]
+ *
+ * Prints "cost <file system> <kind> <instructions>", the smallest mean of a
+ * repetition: ticks and journal commits fall into some of them.
+ */
+#include "dax_test.h"
+#ifdef __x86_64__
+#include <x86intrin.h>
+#else
+static inline u64 __rdtsc(void) { return now_us() * 1000; }
+#endif
+
+enum { READ, WRITE, MKWRITE, COW, PMD_READ, PMD_WRITE, KINDS };
+
+static const char * const kind_name[KINDS] = {
+	"read", "write", "mkwrite", "cow", "pmd_read", "pmd_write",
+};
+
+#define NPMD	16
+
+/* A fault for each step; the whole of it in cycles. */
+static u64 touch(volatile char *p, size_t len, size_t step, bool write)
+{
+	volatile char *end = p + len;
+	u64 start = __rdtsc();
+
+	if (write)
+		for (; p < end; p += step)
+			*p = 1;
+	else
+		for (; p < end; p += step)
+			*p;
+	return __rdtsc() - start;
+}
+
+static double one(int fd, int kind, size_t len, bool *odd)
+{
+	bool huge = kind == PMD_READ || kind == PMD_WRITE;
+	size_t step = huge ? PMD : PAGE;
+	u64 t, faults;
+	char *p;
+
+	p = t_map(fd, len, PROT_READ | PROT_WRITE,
+		  kind == COW ? MAP_PRIVATE : MAP_SHARED, 0);
+	if (!p)
+		t_bail("mmap");
+	if (!huge)
+		madvise(p, len, MADV_NOHUGEPAGE);
+	else
+		madvise(p, len, MADV_HUGEPAGE);
+	if (kind == MKWRITE)
+		touch(p, len, step, false);
+	faults = t_faults();
+	t = touch(p, len, step, kind != READ && kind != PMD_READ);
+	faults = t_faults() - faults;
+	if (faults < len / step || faults > len / step + 4)
+		*odd = true;
+	munmap(p, len);
+	return (double)t / (len / step);
+}
+
+static int cmp(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv)
+{
+	size_t pages = argc > 2 ? atoi(argv[2]) : 1024, len;
+	int reps = argc > 3 ? atoi(argv[3]) : 12, kind, i, fd, huge_fd;
+	double *v = calloc(reps, sizeof(*v));
+	const char *fs;
+	char *buf;
+
+	if (argc < 2 || reps < 1 || !pages) {
+		fprintf(stderr, "usage: dax_cost DIR [pages [repetitions]]\n");
+		return T_FAIL;
+	}
+	fs = t_base(argv[1]);
+	len = pages * PAGE;
+
+	/* Blocks there, written, and on the medium: faults only map them. */
+	fd = t_open(argv[1], "dax_cost", 0);
+	huge_fd = t_open(argv[1], "dax_cost_huge", 0);
+	buf = calloc(1, PMD);
+	if (fallocate(fd, 0, 0, len) || fallocate(huge_fd, 0, 0, NPMD * PMD))
+		t_bail("fallocate");
+	for (i = 0; (size_t)i < pages; i++)
+		if (pwrite(fd, buf, PAGE, i * PAGE) != PAGE)
+			t_bail("pwrite");
+	for (i = 0; i < NPMD; i++)
+		if (pwrite(huge_fd, buf, PMD, i * PMD) != (ssize_t)PMD)
+			t_bail("pwrite");
+	if (fsync(fd) || fsync(huge_fd))
+		t_bail("fsync");
+
+	for (kind = 0; kind < KINDS; kind++) {
+		bool huge = kind == PMD_READ || kind == PMD_WRITE, odd;
+
+		sync();
+		for (i = -2; i < reps; i++) {
+			double t;
+
+			odd = false;
+			t = one(huge ? huge_fd : fd, kind,
+				huge ? NPMD * PMD : len, &odd);
+			if (i >= 0)	/* warm by then */
+				v[i] = t;
+		}
+		qsort(v, reps, sizeof(*v), cmp);
+		printf("cost %s %s %.0f\n", fs, kind_name[kind], v[0]);
+		printf("# %s %s: median %.0f, largest %.0f%s\n", fs, kind_name[kind],
+		       v[reps / 2], v[reps - 1], odd ? ", with an odd number of faults" : "");
+		fflush(stdout);
+		if (odd) {
+			printf("# %s %s is not what it says\n", fs, kind_name[kind]);
+			return T_FAIL;
+		}
+	}
+	close(fd);
+	close(huge_fd);
+	t_unlink(argv[1], "dax_cost");
+	t_unlink(argv[1], "dax_cost_huge");
+	return T_PASS;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the DAX tests share.  They are also built one by one, outside of the
+ * kernel tree and without kselftest.h.
+ */
+#ifndef DAX_TEST_H
+#define DAX_TEST_H
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MAP_SYNC
+#define MAP_SYNC 0x80000
+#endif
+#ifndef MAP_SHARED_VALIDATE
+#define MAP_SHARED_VALIDATE 3
+#endif
+#ifndef FALLOC_FL_KEEP_SIZE
+#define FALLOC_FL_KEEP_SIZE 1
+#define FALLOC_FL_PUNCH_HOLE 2
+#endif
+#ifndef FALLOC_FL_ZERO_RANGE
+#define FALLOC_FL_ZERO_RANGE 0x10
+#endif
+
+typedef uint64_t u64;
+typedef uint32_t u32;
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define __printf(a, b)	__attribute__((format(printf, a, b)))
+#define PAGE	4096UL
+#define PMD	(2UL << 20)
+
+enum { T_PASS = 0, T_FAIL = 1, T_SKIP = 4 };
+
+static int t_num, t_failed;
+
+static inline void t_plan(int n)
+{
+	printf("TAP version 13\n1..%d\n", n);
+}
+
+/* One KTAP line: ok N name # detail */
+static inline bool __printf(3, 4)
+t_result(bool ok, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("%s %d %s # ", ok ? "ok" : "not ok", ++t_num, name);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+	fflush(stdout);
+	if (!ok)
+		t_failed++;
+	return ok;
+}
+
+/* What makes all the rest senseless. */
+static inline void __attribute__((noreturn)) __printf(1, 2)
+t_bail(const char *fmt, ...)
+{
+	int err = errno;
+	va_list ap;
+
+	printf("Bail out! ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf(" (%s)\n", strerror(err));
+	fflush(stdout);
+	_exit(T_FAIL);
+}
+
+static inline u64 now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000ULL + ts.tv_nsec / 1000;
+}
+
+/* splitmix64: all of it follows from the seed */
+static inline u64 rnd(u64 *state)
+{
+	u64 z = *state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+/* Loads and stores that report SIGBUS instead of dying of it. */
+static __thread sigjmp_buf t_jmp;
+static __thread volatile sig_atomic_t t_armed;
+
+static void t_sigbus(int sig, siginfo_t *si, void *ctx)
+{
+	if (!t_armed) {
+		static const char msg[] = "Bail out! unexpected SIGBUS\n";
+
+		if (write(1, msg, sizeof(msg) - 1) < 0)
+			_exit(T_SKIP);
+		_exit(T_FAIL);
+	}
+	siglongjmp(t_jmp, 1);
+}
+
+static inline void t_catch_sigbus(void)
+{
+	struct sigaction sa = { .sa_sigaction = t_sigbus,
+				.sa_flags = SA_SIGINFO | SA_NODEFER };
+
+	sigaction(SIGBUS, &sa, NULL);
+}
+
+/* False if there was a SIGBUS. */
+static inline bool t_load(const void *p, u64 *val)
+{
+	bool ok = false;
+
+	if (!sigsetjmp(t_jmp, 0)) {
+		t_armed = 1;
+		*val = *(const volatile u64 *)p;
+		ok = true;
+	}
+	t_armed = 0;
+	return ok;
+}
+
+static inline bool t_store(void *p, u64 val)
+{
+	bool ok = false;
+
+	if (!sigsetjmp(t_jmp, 0)) {
+		t_armed = 1;
+		*(volatile u64 *)p = val;
+		ok = true;
+	}
+	t_armed = 0;
+	return ok;
+}
+
+/* Map at a multiple of 2 MiB, so that huge pages fit. */
+static inline char *t_map(int fd, size_t len, int prot, int flags, off_t off)
+{
+	char *hint, *p;
+
+	hint = mmap(NULL, len + PMD, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (hint == MAP_FAILED)
+		return NULL;
+	p = (char *)(((uintptr_t)hint + PMD - 1) & ~(PMD - 1));
+	munmap(hint, len + PMD);
+	p = mmap(p, len, prot, flags | MAP_FIXED, fd, off);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static inline int t_open(const char *dir, const char *name, off_t size)
+{
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		t_bail("%s", path);
+	if (ftruncate(fd, size))
+		t_bail("ftruncate %s", path);
+	return fd;
+}
+
+static inline void t_unlink(const char *dir, const char *name)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path);
+}
+
+/* A file that does not map with MAP_SYNC is not on DAX at all. */
+static inline bool t_is_dax(int fd)
+{
+	void *p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC,
+		       fd, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	munmap(p, PAGE);
+	return true;
+}
+
+static inline const char *t_base(const char *path)
+{
+	const char *p = strrchr(path, '/');
+
+	return p ? p + 1 : path;
+}
+
+static inline u64 t_faults(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	return ru.ru_minflt + ru.ru_majflt;
+}
+
+#endif /* DAX_TEST_H */

@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# build/linux: the base kernel, then one commit a patch of the series.
+
+. "$(dirname "$0")/common.sh"
+
+# The same tarball makes the same commit, whoever unpacks it and when.
+unpack() {
+	local src tmp=$build/.linux.tmp v
+	src=$("$top/tools/fetch.sh")
+	need_disk 10
+	say "unpacking ${src##*/} (a minute or two)"
+	rm -rf "$tmp"
+	mkdir "$tmp"
+	if [ -d "$src" ]; then
+		git -C "$src" archive HEAD | tar -x -C "$tmp"
+	else
+		tar -x -C "$tmp" --strip-components=1 -f "$src" ||
+			die "$src does not unpack: delete it and run this again"
+	fi
+	v=$(kernel_version < "$tmp/Makefile")
+	# Debian's packaging makes git ignore everything at the top level, new
+	# files in lib/ and elsewhere with it.
+	sed -i '/^# Debian packaging: ignore everything/,$d' "$tmp/.gitignore"
+	git -C "$tmp" init -q -b series
+	git -C "$tmp" config gc.auto 0
+	git -C "$tmp" config core.fsync none
+	git -C "$tmp" config core.looseCompression 1
+	git -C "$tmp" add -A -f
+	"$top/tools/series.py" base "$tmp" "Linux $v"
+	rm -rf "$build/linux"
+	mv "$tmp" "$build/linux"
+}
+
+have git || die "git is missing: run 'make deps'"
+[ -d "$build/linux/.git" ] || unpack
+exec "$top/tools/series.py" tree
