@@ -64,12 +64,22 @@ INTERVAL_TREE_DEFINE(struct range_lock, node, u64, __subtree_last,
  */
 static atomic64_t range_lock_seq = ATOMIC64_INIT(0);
 
-/* The interval tree wants to cache its leftmost node: 8 bytes for nothing. */
+/*
+ * The interval tree wants to cache its leftmost node: 8 bytes for nothing.
+ * Mostly a range is alone in its tree, which the general case is slow to find
+ * out.
+ */
 static void range_lock_insert(struct range_lock_tree *tree,
 			      struct range_lock *lock)
 {
 	struct rb_root_cached root = { .rb_root = tree->root };
 
+	if (RB_EMPTY_ROOT(&tree->root)) {
+		lock->__subtree_last = range_lock_key_last(lock);
+		rb_link_node(&lock->node, NULL, &tree->root.rb_node);
+		rb_set_parent_color(&lock->node, NULL, RB_BLACK);
+		return;
+	}
 	range_lock_it_insert(lock, &root);
 	tree->root = root.rb_root;
 }
@@ -79,6 +89,11 @@ static void range_lock_remove(struct range_lock_tree *tree,
 {
 	struct rb_root_cached root = { .rb_root = tree->root };
 
+	if (tree->root.rb_node == &lock->node && !lock->node.rb_left &&
+	    !lock->node.rb_right) {
+		tree->root = RB_ROOT;
+		return;
+	}
 	range_lock_it_remove(lock, &root);
 	tree->root = root.rb_root;
 }
@@ -132,8 +147,16 @@ static struct range_lock *next_conflict(struct range_lock_tree *tree,
 	}
 }
 
+static inline struct range_lock *first_conflict(struct range_lock_tree *tree,
+						const struct range_lock *lock)
+{
+	if (RB_EMPTY_ROOT(&tree->root))
+		return NULL;
+	return next_conflict(tree, lock, NULL);
+}
+
 #define for_each_conflict(tree, lock, pos)				\
-	for (pos = next_conflict(tree, lock, NULL); pos;		\
+	for (pos = first_conflict(tree, lock); pos;			\
 	     pos = next_conflict(tree, lock, pos))
 
 /*
@@ -438,7 +461,7 @@ static __always_inline bool __range_trylock(struct range_lock_tree *tree,
 	lock->blockers = 0;
 
 	spin_lock(&tree->lock);
-	free = !next_conflict(tree, lock, NULL);
+	free = !first_conflict(tree, lock);
 	if (free)
 		range_lock_insert(tree, lock);
 	spin_unlock(&tree->lock);
