@@ -160,17 +160,17 @@ static u64 check_subtree(struct range_lock_tree *tree, struct rb_node *node,
 	lock = rb_entry(node, struct range_lock, node);
 	r = container_of(lock, struct req, lock);
 	last = check_subtree(tree, node->rb_left, prev, nr);
-	if (KEY_START(lock) < *prev)
+	if (range_lock_key_start(lock) < *prev)
 		fail("the tree is out of order");
-	*prev = KEY_START(lock);
+	*prev = range_lock_key_start(lock);
 	++*nr;
 	if (r < reqs || r >= reqs + NR_REQ || r->where == FREE || r->tree != tree)
 		fail("the tree holds a range that it should not");
 	if (lock->start != r->start || lock->last != r->last ||
 	    lock->shared != r->shared || lock->task != r->owner)
 		fail("a range has changed");
-	if (KEY_LAST(lock) > last)
-		last = KEY_LAST(lock);
+	if (range_lock_key_last(lock) > last)
+		last = range_lock_key_last(lock);
 	sub = check_subtree(tree, node->rb_right, prev, nr);
 	if (sub > last)
 		last = sub;

@@ -63,7 +63,7 @@ echo "1..$(grep -c '^mutant ' "$0")"
 mutant "cancel decrements ranges that never counted it" "model stress" \
 	's/if (pos->blockers && pos->seq > lock->seq)/if (pos->blockers)/'
 mutant "trylock tests the hull of the tree" model \
-	's/free = !next_conflict(tree, lock, NULL);/free = !tree->root.rb_node || lock->last < rb_entry(rb_first(\&tree->root), struct range_lock, node)->start || lock->start > rb_entry(tree->root.rb_node, struct range_lock, node)->__subtree_last;/'
+	's/free = !first_conflict(tree, lock);/free = !tree->root.rb_node || lock->last < rb_entry(rb_first(\&tree->root), struct range_lock, node)->start || lock->start > rb_entry(tree->root.rb_node, struct range_lock, node)->__subtree_last;/'
 mutant "shared trylock without its lockdep annotation" model \
 	'/else if (shared)/{n;s/rwsem_acquire_read.*/;/}'
 mutant "shared lock without its lockdep annotation" "model stress" \
@@ -97,6 +97,14 @@ mutant "unlock wakes without granting" model \
 mutant "unlock grants without waking" "model stress" \
 	's/wake_q_add_safe(wake_q, task);/wake_q_add_safe(\&(struct wake_q_head){ WAKE_Q_TAIL }, task);/'
 
+# The range that is alone in its tree
+mutant "the first to go takes the others along" "model stress" \
+	's/&& !lock->node.rb_left &&/\&\&/'
+mutant "the first to come leaves its subtree's end unset" model \
+	's/lock->__subtree_last = range_lock_key_last(lock);/;/'
+mutant "an empty tree is looked for in vain" model \
+	's/if (RB_EMPTY_ROOT(&tree->root))/if (!RB_EMPTY_ROOT(\&tree->root))/'
+
 # Who conflicts
 mutant "the shared half is forgotten" "model stress" \
 	's/if (shared || lock->shared)/if (true)/'
@@ -111,7 +119,7 @@ mutant "ranges that touch at the start do not overlap" model \
 mutant "positions above LONG_MAX are one" model \
 	's/} else if (lock->start <= prev->last/} else if (true || lock->start <= prev->last/'
 mutant "trylock does not look" "model stress" \
-	's/free = !next_conflict(tree, lock, NULL);/free = true;/'
+	's/free = !first_conflict(tree, lock);/free = true;/'
 
 # Sleeping
 mutant "one wakeup is enough" model \

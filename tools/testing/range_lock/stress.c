@@ -356,8 +356,10 @@ int main(void)
 	watch();
 	WRITE_ONCE(stop, true);
 	pthread_join(signals, NULL);
-	for (i = 0; i < NR_THREADS; i++) {
+	/* A thread may let go of its reference to another one that has ended. */
+	for (i = 0; i < NR_THREADS; i++)
 		pthread_join(threads[i].pthread, NULL);
+	for (i = 0; i < NR_THREADS; i++) {
 		cancelled += threads[i].cancelled;
 		failed += threads[i].failed;
 		waits += threads[i].waits;
