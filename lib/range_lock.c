@@ -64,38 +64,46 @@ INTERVAL_TREE_DEFINE(struct range_lock, node, u64, __subtree_last,
  */
 static atomic64_t range_lock_seq = ATOMIC64_INIT(0);
 
-/*
- * The interval tree wants to cache its leftmost node: 8 bytes for nothing.
- * Mostly a range is alone in its tree, which the general case is slow to find
- * out.
- */
-static void range_lock_insert(struct range_lock_tree *tree,
-			      struct range_lock *lock)
+/* The interval tree wants to cache its leftmost node: 8 bytes for nothing. */
+static void __range_lock_insert(struct range_lock_tree *tree,
+				struct range_lock *lock)
 {
 	struct rb_root_cached root = { .rb_root = tree->root };
 
-	if (RB_EMPTY_ROOT(&tree->root)) {
-		lock->__subtree_last = range_lock_key_last(lock);
-		rb_link_node(&lock->node, NULL, &tree->root.rb_node);
-		rb_set_parent_color(&lock->node, NULL, RB_BLACK);
-		return;
-	}
 	range_lock_it_insert(lock, &root);
 	tree->root = root.rb_root;
 }
 
-static void range_lock_remove(struct range_lock_tree *tree,
-			      struct range_lock *lock)
+static void __range_lock_remove(struct range_lock_tree *tree,
+				struct range_lock *lock)
 {
 	struct rb_root_cached root = { .rb_root = tree->root };
 
-	if (tree->root.rb_node == &lock->node && !lock->node.rb_left &&
-	    !lock->node.rb_right) {
-		tree->root = RB_ROOT;
-		return;
-	}
 	range_lock_it_remove(lock, &root);
 	tree->root = root.rb_root;
+}
+
+/* Mostly a range is alone in its tree, which rbtrees are slow to find out. */
+static inline void range_lock_insert(struct range_lock_tree *tree,
+				     struct range_lock *lock)
+{
+	if (!RB_EMPTY_ROOT(&tree->root)) {
+		__range_lock_insert(tree, lock);
+		return;
+	}
+	lock->__subtree_last = range_lock_key_last(lock);
+	rb_link_node(&lock->node, NULL, &tree->root.rb_node);
+	rb_set_parent_color(&lock->node, NULL, RB_BLACK);
+}
+
+static inline void range_lock_remove(struct range_lock_tree *tree,
+				     struct range_lock *lock)
+{
+	if (tree->root.rb_node == &lock->node && !lock->node.rb_left &&
+	    !lock->node.rb_right)
+		tree->root = RB_ROOT;
+	else
+		__range_lock_remove(tree, lock);
 }
 
 static struct range_lock *first_in_half(struct range_lock_tree *tree,
@@ -309,8 +317,9 @@ static __always_inline int __sched
 __range_lock(struct range_lock_tree *tree, struct range_lock *lock, bool shared,
 	     unsigned int state, unsigned int subclass)
 {
+	unsigned int blockers = 0;
 	struct range_lock *pos;
-	int ret;
+	int ret = 0;
 
 	might_sleep();
 	if (!debug_lock(tree, lock))
@@ -322,19 +331,17 @@ __range_lock(struct range_lock_tree *tree, struct range_lock *lock, bool shared,
 
 	lock->shared = shared;
 	lock->task = current;
-	lock->blockers = 0;
 
 	spin_lock(&tree->lock);
 	for_each_conflict(tree, lock, pos)
-		lock->blockers++;
-	if (lock->blockers)
+		blockers++;
+	lock->blockers = blockers;
+	if (blockers)
 		lock->seq = atomic64_inc_return(&range_lock_seq);
 	range_lock_insert(tree, lock);
-	/* Once unlocked, this may come down any time. */
-	ret = lock->blockers;
 	spin_unlock(&tree->lock);
 
-	if (ret)
+	if (blockers)
 		ret = range_lock_wait(tree, lock, state, _RET_IP_);
 	if (ret) {
 		debug_unlock(lock);

@@ -54,7 +54,10 @@ fragments() {
 	debug)	cat "$top/tools/kconfig/common.config" "$top/tools/kconfig/debug.config" ;;
 	*)	cat "$top/tools/kconfig/common.config" ;;
 	esac
-	grep '^CONFIG_' "$top/tools/kconfig/series.config" | while read -r line; do
+	case $1 in
+	uml|debug) cat "$top"/tools/kconfig/series*.config ;;
+	*)	cat "$top/tools/kconfig/series.config" ;;
+	esac | grep '^CONFIG_' | while read -r line; do
 		sym=${line#CONFIG_}
 		sym=${sym%%=*}
 		if git -C "$src" grep -qE "^(menu)?config $sym\$" -- '*Kconfig*'; then

@@ -23,8 +23,7 @@ need_kernel() {
 # vm_tap NAME: run CMD in the VM; its TAP is ours, and so is its exit status
 vm_tap() {
 	local rc=0 out=$build/log/tap.$$
-	VM_TRUST_KERNEL=1 "$top/tools/vm.sh" > >(tee "$out") || rc=$?
-	wait $! || :
+	VM_TRUST_KERNEL=1 "$top/tools/vm.sh" | tee "$out" || rc=$?
 	if ! grep -qE '^(not )?ok ' "$out" || { [ $rc -ne 0 ] && ! grep -q '^not ok ' "$out"; }; then
 		not_ok "$1" "exit status $rc, see above"
 	fi

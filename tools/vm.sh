@@ -75,7 +75,7 @@ qemu=(qemu-system-x86_64 -machine q35 -m 4G -nodefaults -no-user-config
       -display none -no-reboot -kernel "$kernel" -initrd "$work/initrd")
 append="console=ttyS0 loglevel=7 panic=-1 printk.devkmsg=on nokaslr"
 append+=" memmap=960M!4G memmap=960M!5G"
-[ -n "${KUNIT:-}" ] || append+=" kunit.enable=0"
+if [ -n "${KUNIT:-}" ]; then append+=" kunit.enable=1 kunit.autorun=1"; else append+=" kunit.enable=0"; fi
 # shellcheck disable=SC2054
 if [ -n "${ICOUNT:-}" ]; then
 	qemu+=(-accel tcg -icount shift=0,sleep=off -smp 1 -seed 1

@@ -85,7 +85,7 @@ mutant "cancel stays in the tree" model \
 mutant "waiters draw no number" model \
 	's/lock->seq = atomic64_inc_return.*/lock->seq = 0;/'
 mutant "every request but the first counts one too few" "model stress" \
-	's/lock->blockers++;/lock->blockers += lock->blockers != 1;/'
+	's/\tblockers++;/blockers += blockers != 1;/'
 mutant "downgrade wakes nobody" model \
 	'/if (pos->shared)/{n;s/.*/;/}'
 mutant "downgrade lets writers in" "model stress" \
@@ -102,8 +102,8 @@ mutant "the first to go takes the others along" "model stress" \
 	's/&& !lock->node.rb_left &&/\&\&/'
 mutant "the first to come leaves its subtree's end unset" model \
 	's/lock->__subtree_last = range_lock_key_last(lock);/;/'
-mutant "an empty tree is looked for in vain" model \
-	's/if (RB_EMPTY_ROOT(&tree->root))/if (!RB_EMPTY_ROOT(\&tree->root))/'
+mutant "a tree that is not empty is taken for one that is" "model stress" \
+	's/if (!RB_EMPTY_ROOT(&tree->root)) {/if (false) {/'
 
 # Who conflicts
 mutant "the shared half is forgotten" "model stress" \
