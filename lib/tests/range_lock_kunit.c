@@ -845,6 +845,7 @@ static struct kunit_suite range_lock_test_suite = {
 	.exit = range_lock_test_exit,
 	.test_cases = range_lock_test_cases,
 };
+
 kunit_test_suite(range_lock_test_suite);
 
 MODULE_DESCRIPTION("KUnit tests of the range lock");

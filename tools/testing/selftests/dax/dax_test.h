@@ -160,7 +160,10 @@ static inline bool t_store(void *p, u64 val)
 	return ok;
 }
 
-/* Map at a multiple of 2 MiB, so that huge pages fit. */
+/*
+ * Map at a multiple of 2 MiB, so that huge pages fit.  The place stays taken all
+ * the time: another thread may be looking for one.
+ */
 static inline char *t_map(int fd, size_t len, int prot, int flags, off_t off)
 {
 	char *hint, *p;
@@ -170,9 +173,15 @@ static inline char *t_map(int fd, size_t len, int prot, int flags, off_t off)
 	if (hint == MAP_FAILED)
 		return NULL;
 	p = (char *)(((uintptr_t)hint + PMD - 1) & ~(PMD - 1));
-	munmap(hint, len + PMD);
-	p = mmap(p, len, prot, flags | MAP_FIXED, fd, off);
-	return p == MAP_FAILED ? NULL : p;
+	if (mmap(p, len, prot, flags | MAP_FIXED, fd, off) == MAP_FAILED) {
+		munmap(hint, len + PMD);
+		return NULL;
+	}
+	if (p > hint)
+		munmap(hint, p - hint);
+	if (p < hint + PMD)
+		munmap(p + len, hint + PMD - p);
+	return p;
 }
 
 static inline int t_open(const char *dir, const char *name, off_t size)
