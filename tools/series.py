@@ -340,7 +340,7 @@ def file_sums(patches):
 def cmd_base(directory, message):
     tree = git('write-tree', dir=directory).strip()
     commit = git('commit-tree', tree, data=message + '\n', dir=directory,
-                 env=commit_env(0)).strip()
+                 env=commit_env(0, ('unnamed', 'unnamed@localhost'))).strip()
     git('update-ref', 'refs/heads/series', commit, dir=directory)
     git('tag', 'base', commit, dir=directory)
 

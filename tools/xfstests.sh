@@ -97,6 +97,8 @@ mount -t tmpfs run /root/run
 exec chroot /root /bin/bash /fstests/run
 " "$top/tools/vm.sh" || rc=$?
 debugfs -R "rdump /fstests/results $build/log" "$img" 2>/dev/null
-mv "$build/log/results" "$results"
-say "xfstests: what the tests said is in ${results#"$top/"}"
+if [ -d "$build/log/results" ]; then
+	mv "$build/log/results" "$results"
+	say "xfstests: what the tests said is in ${results#"$top/"}"
+fi
 exit $rc
