@@ -2,7 +2,7 @@
 /*
  * Race DAX faults with all that takes pages away, and know what must be read.
  *
- *	dax_race [-s seed] [-t seconds] [-n operations] [-p processes] [-x] [-d] DIR
+ *	dax_race [-s seed] [-t seconds] [-n operations] [-p processes] [-d] DIR
  *
  * Every page written carries a tag in three places: its index, a generation
  * and the writer.  A journal in memory shared by all processes says what each
@@ -19,17 +19,6 @@
  * the index in the tag are judged.
  *
  * Two thirds of the file can be mapped with huge pages.
- *
- * Of what is wrong in mainline, two things are stepped around:
- *
- * pwrite() only goes where data is already.  Into a hole, it can WARN (a racing
- * fault maps the new block, whose entry is then removed before the block is
- * unmapped), and on ext4 be undone (by the zeroes for a racing huge page).  -x
- * lets it go into holes where no huge page is.
- *
- * Who takes a page away waits until nobody uses it.  A page that was in use for
- * a moment may be mapped again meanwhile, and nobody unmaps it then.  So when
- * nothing moves, each process unmaps everything.
  *
  * -d lets the first thread of each process be delayed in its faults, where the
  * kernel has knobs for that, see dax_window.c.
@@ -76,7 +65,7 @@ static struct shared {
 	_Atomic u32 hot, size;	/* in pages; size: under trunc */
 	_Atomic u32 recent[32];	/* stored to */
 	_Atomic int stop, failed[V_MAX];
-	_Atomic u64 ops, judged[V_MAX], weak, cows, maps, drops;
+	_Atomic u64 ops, judged[V_MAX], weak, cows, maps;
 	_Atomic int talking;
 	char why[512];
 	struct page page[NPAGES];
@@ -84,13 +73,12 @@ static struct shared {
 
 static int fd, processes = 2;
 static u64 seed, max_ops;
-static bool into_holes, delayed;
+static bool delayed;
 static char *pmap;			/* shared by the threads of a process */
 
 struct priv {
 	u64 tag;
 	u32 cut0, cut1;		/* before and after it was made */
-	u32 drop;
 };
 
 struct me {
@@ -98,12 +86,10 @@ struct me {
 	u64 rng;
 	char *sync;			/* MAP_SYNC */
 	char *priv;
-	_Atomic u32 drop;		/* of all private copies; odd: in it */
 	u32 copied[16], ncopied;	/* the latest private copies */
 	struct priv rec[NPAGES];
 };
 
-static struct me *mine[THREADS];	/* of this process */
 static pthread_mutex_t maps = PTHREAD_MUTEX_INITIALIZER;
 
 static void __printf(2, 3)
@@ -288,8 +274,7 @@ static void op_pwrite(struct me *me, int i)
 	int k;
 
 	begin(i);
-	if (KIND(p->state) != DATA &&
-	    !(into_holes && KIND(p->state) == ZERO && i >= HUGE_PAGES)) {
+	if (KIND(p->state) == EOF_) {
 		end_same(i);
 		return;
 	}
@@ -310,37 +295,6 @@ static void op_pwrite(struct me *me, int i)
 		end(i, DATA, me->id, GEN(p->state) + 1);
 }
 
-/* Let go of everything, see above. */
-static void drop_all(void)
-{
-	size_t len = NPAGES * PAGE;
-	int i;
-
-	pthread_mutex_lock(&maps);
-	madvise(pmap, len, MADV_DONTNEED);
-	for (i = 0; i < THREADS; i++) {
-		if (!mine[i])
-			continue;
-		madvise(mine[i]->sync, len, MADV_DONTNEED);
-		atomic_fetch_add(&mine[i]->drop, 1);
-		madvise(mine[i]->priv, len, MADV_DONTNEED);
-		atomic_fetch_add(&mine[i]->drop, 1);
-	}
-	pthread_mutex_unlock(&maps);
-	atomic_fetch_add(&j->drops, 1);
-}
-
-/* A private copy that may have been dropped is, and forgotten. */
-static bool dropped(struct me *me, int i)
-{
-	if (!me->rec[i].tag || (!(me->rec[i].drop & 1) &&
-				me->rec[i].drop == atomic_load(&me->drop)))
-		return false;
-	madvise(me->priv + i * PAGE, PAGE, MADV_DONTNEED);
-	me->rec[i].tag = 0;
-	return true;
-}
-
 /* Store to a private copy, and remember it. */
 static void op_cow(struct me *me, int i)
 {
@@ -348,11 +302,8 @@ static void op_cow(struct me *me, int i)
 	struct look l = look(i);
 	u64 tag = PRIV_MAGIC << 32 | (u32)rnd(&me->rng), val[3];
 	char *p = me->priv + i * PAGE;
-	u32 drop = atomic_load(&me->drop);
-	bool fresh, ok, still;
+	bool fresh = !r->tag, ok, still;
 
-	dropped(me, i);
-	fresh = !r->tag;
 	ok = t_store(p + PRIV_SLOT, tag);
 	still = !(l.seq & 1) && atomic_load(&j->page[i].seq) == l.seq;
 	if (!ok) {
@@ -365,7 +316,6 @@ static void op_cow(struct me *me, int i)
 		complain(V_COW, "private store to page %d past EOF, generation %u",
 			 i, GEN(l.state));
 	r->tag = tag;
-	r->drop = drop;
 	r->cut0 = l.cut;
 	r->cut1 = atomic_load(&j->page[i].cut);
 	atomic_fetch_add(&j->cows, 1);
@@ -383,14 +333,11 @@ static void op_cow_check(struct me *me, int i)
 	u32 cut;
 	bool ok;
 
-	dropped(me, i);
 	if (!r->tag) {
 		op_read(me, i, me->priv);
 		return;
 	}
 	ok = t_load(me->priv + i * PAGE + PRIV_SLOT, &v);
-	if (dropped(me, i))
-		return;
 	cut = atomic_load(&j->page[i].cut);
 	if (cut != l.cut || cut & 1)
 		return;			/* being truncated */
@@ -577,8 +524,6 @@ static void one_op(struct me *me)
 	}
 }
 
-static _Atomic int running;
-
 static void *thread(void *arg)
 {
 	int prot = PROT_READ | PROT_WRITE;
@@ -592,42 +537,28 @@ static void *thread(void *arg)
 		t_bail("mmap");
 	if (delayed && me->id % THREADS == 1)
 		prctl(PR_SET_NAME, "slow race");
-	pthread_mutex_lock(&maps);
-	mine[(me->id - 1) % THREADS] = me;
-	pthread_mutex_unlock(&maps);
 	while (!atomic_load(&j->stop)) {
 		one_op(me);
 		if (atomic_fetch_add(&j->ops, 1) + 1 >= max_ops)
 			atomic_store(&j->stop, 1);
 	}
-	atomic_fetch_sub(&running, 1);
 	return NULL;
 }
 
 static void process(int p)
 {
 	pthread_t t[THREADS];
-	u64 ops, last = 0;
-	int i, quiet = 0;
+	int i;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	t_catch_sigbus();
 	pmap = t_map(fd, NPAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 	if (!pmap)
 		t_bail("mmap");
-	running = THREADS;
 	for (i = 0; i < THREADS; i++)
 		if (pthread_create(&t[i], NULL, thread,
 				   (void *)(intptr_t)(1 + p * THREADS + i)))
 			t_bail("pthread_create");
-	while (atomic_load(&running)) {
-		usleep(50000);
-		ops = j->ops;
-		quiet = ops == last ? quiet + 1 : 0;
-		last = ops;
-		if (quiet > 10)
-			drop_all();
-	}
 	for (i = 0; i < THREADS; i++)
 		pthread_join(t[i], NULL);
 	_exit(0);
@@ -694,7 +625,7 @@ int main(int argc, char **argv)
 
 	seed = now_us() ^ getpid();
 	max_ops = ~0ULL;
-	while ((opt = getopt(argc, argv, "s:t:n:p:xd")) != -1) {
+	while ((opt = getopt(argc, argv, "s:t:n:p:d")) != -1) {
 		if (opt == 's')
 			seed = strtoull(optarg, NULL, 0);
 		else if (opt == 't')
@@ -703,8 +634,6 @@ int main(int argc, char **argv)
 			max_ops = strtoull(optarg, NULL, 0);
 		else if (opt == 'p')
 			processes = atoi(optarg);
-		else if (opt == 'x')
-			into_holes = true;
 		else if (opt == 'd')
 			delayed = true;
 		else
@@ -712,7 +641,7 @@ int main(int argc, char **argv)
 	}
 	if (optind != argc - 1 || processes < 1 || processes > PMAX) {
 		fprintf(stderr, "usage: dax_race [-s seed] [-t seconds] [-n operations] ");
-		fprintf(stderr, "[-p processes] [-x] [-d] DIR\n");
+		fprintf(stderr, "[-p processes] [-d] DIR\n");
 		return T_FAIL;
 	}
 	dir = argv[optind];
@@ -792,10 +721,10 @@ int main(int argc, char **argv)
 			 n ? "" : ", which is too few");
 	}
 	t_result(!left && !crashed, "everything ends",
-		 "%s: %llu operations, %llu racing loads, %llu private stores, %llu remaps, %llu times everything dropped, in %.1f s, seed %llu",
+		 "%s: %llu operations, %llu racing loads, %llu private stores, %llu remaps, in %.1f s, seed %llu",
 		 t_base(dir), (unsigned long long)j->ops,
 		 (unsigned long long)j->weak, (unsigned long long)j->cows,
-		 (unsigned long long)j->maps, (unsigned long long)j->drops,
+		 (unsigned long long)j->maps,
 		 (now_us() - start) / 1e6,
 		 (unsigned long long)seed);
 	fflush(stdout);
