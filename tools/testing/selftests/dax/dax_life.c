@@ -1,0 +1,1203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of what DAX knows of a page: what an operation must not take away
+ * from the rest of the file, what waits for a page in use and what does not,
+ * and what is seen once a page was replaced.
+ *
+ *	dax_life [-r TEXT] DIR...	-r: only the rows that have TEXT in their names
+ *	dax_life -c DIR...		what a punch costs, where time counts instructions
+ *
+ * A row runs in processes of its own, which are gone when it is over: it has
+ * three minutes.  What keeps it from ending (pins, processes that keep pages
+ * mapped) is taken away when it has failed.  A warning of the kernel fails it
+ * as well.
+ */
+#include "dax_test.h"
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#ifdef __x86_64__
+#include <x86intrin.h>
+#else
+static inline u64 __rdtsc(void) { return now_us() * 1000; }
+#endif
+
+/* xfs_fs.h, which older hosts do not have */
+struct xfs_exchange_range {
+	int32_t	file1_fd;
+	u32	pad;
+	u64	file1_offset;
+	u64	file2_offset;
+	u64	length;
+	u64	flags;
+};
+
+#ifndef XFS_IOC_EXCHANGE_RANGE
+#define XFS_IOC_EXCHANGE_RANGE	_IOW('X', 129, struct xfs_exchange_range)
+#endif
+
+#define TRACING		"/sys/kernel/tracing"
+#define INSTANCE	TRACING "/instances/dax_life"
+#define FILE_NAME	"dax_life"
+#define CLONE_NAME	"dax_life2"
+
+#define PMD_PAGES	(PMD / PAGE)
+#define NPAGES		(4 * PMD_PAGES)
+#define SIZE		(NPAGES * PAGE)
+#define LINE		64UL		/* no cache has smaller ones */
+#define ROW_SECONDS	180		/* on kernels that check everything, too */
+
+/* What a row's processes tell each other, and the row us */
+static struct shared {
+	_Atomic u32 touched, stop, gen, wrong, loads;
+	_Atomic int verdict;		/* -1: none yet */
+	char why[512];
+} *sh;
+
+static const char *dir;
+static bool flushes_seen;		/* by a probe of what flushes caches */
+
+static int __printf(2, 3)
+say(int verdict, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(sh->why, sizeof(sh->why), fmt, ap);
+	va_end(ap);
+	return verdict;
+}
+
+#define fail(...) say(T_FAIL, __VA_ARGS__)
+#define pass(...) say(T_PASS, __VA_ARGS__)
+#define skip(...) say(T_SKIP, __VA_ARGS__)
+
+/* Files, mappings and what is done to them */
+
+/* Blocks there and written, in extents that huge pages fit, and clean */
+static int new_file(const char *name, unsigned long pages)
+{
+	int fd = t_open(dir, name, 0);
+	char *zero = calloc(1, PMD);
+	unsigned long off;
+
+	if (!zero || fallocate(fd, 0, 0, pages * PAGE))
+		t_bail("fallocate");
+	for (off = 0; off < pages * PAGE; off += PMD)
+		if (pwrite(fd, zero, PMD, off) != (ssize_t)PMD)
+			t_bail("pwrite");
+	free(zero);
+	if (fsync(fd))
+		t_bail("fsync");
+	return fd;
+}
+
+static char *map(int fd, unsigned long pages, int flags, bool huge)
+{
+	char *p = t_map(fd, pages * PAGE, PROT_READ | PROT_WRITE, flags, 0);
+
+	if (!p)
+		t_bail("mmap");
+	madvise(p, pages * PAGE, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return p;
+}
+
+enum op { PUNCH, ZERO, ALLOC, TRUNCATE };
+
+static int do_op(int fd, enum op op, off_t off, off_t len)
+{
+	static const int mode[] = {
+		[PUNCH] = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		[ZERO] = FALLOC_FL_ZERO_RANGE,
+		[ALLOC] = 0,
+	};
+
+	return op == TRUNCATE ? ftruncate(fd, off) :
+				fallocate(fd, mode[op], off, len);
+}
+
+/* Processes */
+
+static pid_t start(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		t_bail("fork");
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+static pid_t start_op(int fd, enum op op, off_t off, off_t len)
+{
+	pid_t pid = start();
+
+	if (!pid)
+		_exit(do_op(fd, op, off, len) ? errno : 0);
+	return pid;
+}
+
+/* False if the process does not end in time. */
+static bool ends(pid_t pid, int ms, int *status)
+{
+	u64 end = now_us() + ms * 1000ULL;
+
+	for (;;) {
+		if (waitpid(pid, status, WNOHANG) == pid)
+			return true;
+		if (now_us() > end)
+			return false;
+		usleep(1000);
+	}
+}
+
+static bool sleeping(pid_t pid)
+{
+	char path[64], state = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	fclose(f);
+	return state == 'S' || state == 'D';
+}
+
+/* It is asleep and stays so: it has come to where it waits. */
+static bool waits(pid_t pid)
+{
+	int i, n = 0;
+
+	for (i = 0; i < 150 && n < 10; i++) {
+		usleep(20000);
+		n = sleeping(pid) ? n + 1 : 0;
+	}
+	return n == 10;
+}
+
+static bool comes(const _Atomic u32 *what, int ms)
+{
+	u64 end = now_us() + ms * 1000ULL;
+
+	while (!*what && now_us() < end)
+		usleep(1000);
+	return *what;
+}
+
+/* A page is in use for as long as it is in a pipe. */
+static int pin_pipe[2];
+
+static void pin(char *page)
+{
+	struct iovec iov = { .iov_base = page, .iov_len = PAGE };
+
+	if (pipe(pin_pipe) || vmsplice(pin_pipe[1], &iov, 1, 0) != PAGE)
+		t_bail("vmsplice");
+}
+
+/* Other processes have the pipe as well, so that closing it does not do. */
+static void unpin(void)
+{
+	char buf[PAGE];
+
+	if (read(pin_pipe[0], buf, PAGE) != PAGE)
+		t_bail("read from the pipe");
+}
+
+/* Tracing */
+
+static bool put(const char *path, const char *text)
+{
+	int f = open(path, O_WRONLY | O_APPEND);
+	bool ok = f >= 0 && write(f, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (f >= 0)
+		close(f);
+	return ok;
+}
+
+static void trace_end(void)
+{
+	put(INSTANCE "/events/fs_dax/dax_writeback_one/enable", "0");
+	put(INSTANCE "/events/dax_life/flush/enable", "0");
+	rmdir(INSTANCE);
+	put(TRACING "/kprobe_events", "-:dax_life/flush");
+}
+
+static void trace_setup(void)
+{
+	trace_end();	/* what a killed one has left */
+	flushes_seen = put(TRACING "/kprobe_events",
+			   "p:dax_life/flush arch_wb_cache_pmem addr=$arg1:x64 len=$arg2:x64");
+	mkdir(INSTANCE, 0755);
+	if (!put(INSTANCE "/events/fs_dax/dax_writeback_one/enable", "1"))
+		t_bail("no tracepoint dax_writeback_one");
+	if (flushes_seen)
+		flushes_seen = put(INSTANCE "/events/dax_life/flush/enable", "1");
+}
+
+static void trace_clear(void)
+{
+	int f = open(INSTANCE "/trace", O_WRONLY | O_TRUNC);
+
+	if (f < 0)
+		t_bail("trace");
+	close(f);
+}
+
+/*
+ * What was flushed of a file, line by line: an entry that was written back,
+ * and whatever else flushed the memory that the file has there.
+ */
+static struct {
+	struct fiemap map;
+	struct fiemap_extent room[64];
+} extents;
+
+static bool flushed[SIZE / LINE];
+static bool written[NPAGES];		/* back, that is */
+static u64 memory;			/* where the device's first byte is */
+
+static void get_extents(int fd)
+{
+	memset(&extents, 0, sizeof(extents));
+	extents.map.fm_length = SIZE;
+	extents.map.fm_extent_count = ARRAY_SIZE(extents.room);
+	if (ioctl(fd, FS_IOC_FIEMAP, &extents))
+		t_bail("FIEMAP");
+	if (extents.map.fm_mapped_extents == ARRAY_SIZE(extents.room))
+		t_bail("the file is in too many pieces");
+}
+
+static void mark(u64 pos, u64 len)
+{
+	u64 i;
+
+	for (i = pos / LINE; i <= (pos + len - 1) / LINE && i < SIZE / LINE; i++)
+		flushed[i] = true;
+}
+
+static void mark_memory(u64 addr, u64 len)
+{
+	u64 start = addr - memory, end = start + len;
+	u32 i;
+
+	for (i = 0; i < extents.map.fm_mapped_extents; i++) {
+		struct fiemap_extent *x = &extents.room[i];
+		u64 from = start > x->fe_physical ? start : x->fe_physical;
+		u64 to = x->fe_physical + x->fe_length;
+
+		if (to > end)
+			to = end;
+		if (from < to)
+			mark(x->fe_logical + from - x->fe_physical, to - from);
+	}
+}
+
+/* Returns the address of the last flush. */
+static u64 trace_read(int fd)
+{
+	unsigned long long pgoff, pglen, addr = 0, len;
+	char line[1024], file[64], *s;
+	struct stat st;
+	FILE *f;
+
+	memset(flushed, 0, sizeof(flushed));
+	memset(written, 0, sizeof(written));
+	f = fopen(INSTANCE "/trace", "r");
+	if (!f || fstat(fd, &st))
+		t_bail("trace");
+	snprintf(file, sizeof(file), "dax_writeback_one: dev %u:%u ino %#llx pgoff ",
+		 major(st.st_dev), minor(st.st_dev), (unsigned long long)st.st_ino);
+	while (fgets(line, sizeof(line), f)) {
+		if (strstr(line, "[LOST"))
+			t_bail("events were lost");
+		s = strstr(line, file);
+		if (s && sscanf(s + strlen(file), "%llx pglen %llx", &pgoff, &pglen) == 2) {
+			mark(pgoff * PAGE, pglen * PAGE);
+			for (; pglen-- && pgoff < NPAGES; pgoff++)
+				written[pgoff] = true;
+		}
+		s = strstr(line, "(arch_wb_cache_pmem+0x0");
+		if (s && sscanf(s, "%*s addr=%llx len=%llx", &addr, &len) == 2)
+			mark_memory(addr, len);
+	}
+	fclose(f);
+	return addr;
+}
+
+static u64 flush_page(int fd, char *p, unsigned long page)
+{
+	u64 addr;
+
+	trace_clear();
+	*(volatile char *)(p + page * PAGE) = 0;
+	if (fsync(fd))
+		t_bail("fsync");
+	addr = trace_read(fd);
+	if (!written[page])
+		t_bail("fsync does not flush a page that was stored to");
+	return addr;
+}
+
+/*
+ * Learn where the device's memory is, from what fsync flushes of one page; it
+ * must explain what is flushed of another.
+ */
+static void find_memory(int fd)
+{
+	char *p = map(fd, NPAGES, MAP_SHARED, false);
+	u64 addr;
+
+	get_extents(fd);
+	memory = flush_page(fd, p, 0) - extents.room[0].fe_physical;
+	addr = flush_page(fd, p, NPAGES - 1);
+	memset(flushed, 0, sizeof(flushed));
+	mark_memory(addr, PAGE);
+	if (flushes_seen && !(flushed[(SIZE - PAGE) / LINE] && flushed[SIZE / LINE - 1]))
+		t_bail("what is flushed is not where the file is");
+	munmap(p, SIZE);
+}
+
+/* 1, 2: what is dirty and stays is flushed by the next fsync. */
+static const struct {
+	enum op op;
+	off_t off, len;			/* multiples of 8: words are compared */
+	bool huge;
+	unsigned long first, step, n;	/* pages that are dirty */
+} flush_case[] = {
+	{ PUNCH,    1000 * PAGE, PAGE, false, 3, 7, 100 },
+	{ TRUNCATE, SIZE - PAGE, PAGE, false, 3, 7, 100 },
+	{ ZERO,	    1000 * PAGE, PAGE, false, 3, 7, 100 },
+	{ ALLOC,    1000 * PAGE, PAGE, false, 3, 7, 100 },
+	{ PUNCH,    120 * PAGE + 1000, 3 * PAGE - 496, false, 100, 1, 100 },
+	{ ZERO,	    120 * PAGE + 1000, 3 * PAGE - 496, false, 100, 1, 100 },
+	{ TRUNCATE, 160 * PAGE + 2504, SIZE, false, 100, 1, 100 },
+	/* Two huge pages, the second of which stays for some of them */
+	{ PUNCH,    700 * PAGE, PAGE, true, PMD_PAGES, 1, 2 * PMD_PAGES },
+	{ PUNCH,    1000 * PAGE + 104, 50 * PAGE + 1896, true, PMD_PAGES, 1, 2 * PMD_PAGES },
+	{ ZERO,	    700 * PAGE + 104, PAGE, true, PMD_PAGES, 1, 2 * PMD_PAGES },
+	{ TRUNCATE, 1200 * PAGE + 2504, SIZE, true, PMD_PAGES, 1, 2 * PMD_PAGES },
+	{ ALLOC,    700 * PAGE, PAGE, true, PMD_PAGES, 1, 2 * PMD_PAGES },
+};
+
+static bool is_dirty(int c, unsigned long page)
+{
+	unsigned long k = page - flush_case[c].first;
+
+	return page >= flush_case[c].first && k % flush_case[c].step == 0 &&
+	       k / flush_case[c].step < flush_case[c].n;
+}
+
+static bool is_removed(int c, off_t pos)
+{
+	return flush_case[c].op != ALLOC && pos >= flush_case[c].off &&
+	       pos < flush_case[c].off + flush_case[c].len;
+}
+
+static u64 value(u64 pos, int round)
+{
+	return 0xda00000000000001 + (pos << 16) + (round << 4);
+}
+
+static void store(int c, char *p, int round, bool removed_too)
+{
+	unsigned long i, pos;
+
+	for (i = 0; i < NPAGES; i++)
+		for (pos = i * PAGE; is_dirty(c, i) && pos < (i + 1) * PAGE; pos += 8)
+			if (removed_too || !is_removed(c, pos))
+				*(volatile u64 *)(p + pos) = value(pos, round);
+}
+
+/* Pages that fsync has flushed all of that is not removed, of how many */
+static unsigned long count(int c, unsigned long *all)
+{
+	unsigned long i, n = 0, pos;
+
+	*all = 0;
+	for (i = 0; i < NPAGES; i++) {
+		bool live = false, ok = true;
+
+		for (pos = i * PAGE; is_dirty(c, i) && pos < (i + 1) * PAGE; pos += 8) {
+			if (is_removed(c, pos))
+				continue;
+			live = true;
+			ok &= flushed[pos / LINE];
+		}
+		*all += live;
+		n += live && ok;
+	}
+	return n;
+}
+
+/* Position of the first word that is not as it should be, or -1 */
+static off_t differs(int c, const char *p, off_t size, int round)
+{
+	off_t pos;
+
+	for (pos = 0; pos < size; pos += 8) {
+		u64 want = is_dirty(c, pos / PAGE) && !is_removed(c, pos) ?
+			   value(pos, round) : 0;
+
+		if (*(const volatile u64 *)(p + pos) != want)
+			return pos;
+	}
+	return -1;
+}
+
+static int sync_and_count(int c, int fd, const char *p, int round,
+			  const char *when, unsigned long *n, unsigned long *all)
+{
+	unsigned long i, clean = 0;
+	struct stat st;
+	off_t at;
+	char *buf;
+
+	if (fsync(fd) || fstat(fd, &st))
+		t_bail("fsync");
+	trace_read(fd);
+	*n = count(c, all);
+	for (i = 0; i < NPAGES && !flush_case[c].huge; i++)
+		clean += written[i] && !is_dirty(c, i);
+	if (clean)
+		return fail("%s: %lu clean pages were written back", when, clean);
+
+	at = differs(c, p, st.st_size & ~7, round);
+	if (at >= 0)
+		return fail("%s: mapped at %#lx: %llx", when, (long)at,
+			    *(unsigned long long *)(p + at));
+	buf = malloc(SIZE);
+	if (!buf || pread(fd, buf, SIZE, 0) != st.st_size)
+		t_bail("pread");
+	at = differs(c, buf, st.st_size & ~7, round);
+	free(buf);
+	if (at >= 0)
+		return fail("%s: read at %#lx", when, (long)at);
+	return T_PASS;
+}
+
+static int flush(int c)
+{
+	static const char * const when[] = {
+		"flushed", "stored again after it", "stored again after fsync",
+	};
+	unsigned long n[3] = { 0 }, all[3] = { 0 };
+	int mode, verdict;
+	u64 faults;
+
+	for (mode = 0; mode < 2; mode++) {
+		int fd = new_file(FILE_NAME, NPAGES);
+		char *p = map(fd, NPAGES, MAP_SHARED, flush_case[c].huge);
+
+		find_memory(fd);
+		trace_clear();
+		faults = t_faults();
+		store(c, p, mode, true);
+		faults = t_faults() - faults;
+		if (flush_case[c].huge && faults > 8)
+			return fail("no huge pages: %llu faults", (unsigned long long)faults);
+		if (do_op(fd, flush_case[c].op, flush_case[c].off, flush_case[c].len))
+			return fail("the operation: %s", strerror(errno));
+
+		/*
+		 * The operation may flush what it leaves.  If it does, the page
+		 * must be able to become dirty again.
+		 */
+		if (mode) {
+			trace_clear();
+			store(c, p, mode, false);
+		}
+		verdict = sync_and_count(c, fd, p, mode, when[mode], &n[mode], &all[mode]);
+		if (verdict == T_PASS && mode) {
+			trace_clear();
+			store(c, p, 2, false);
+			verdict = sync_and_count(c, fd, p, 2, when[2], &n[2], &all[2]);
+		}
+		if (verdict != T_PASS)
+			return verdict;
+		munmap(p, SIZE);
+		close(fd);
+	}
+	return say(n[0] == all[0] && n[1] == all[1] && n[2] == all[2] ? T_PASS : T_FAIL,
+		   "%s: %lu of %lu pages; %s: %lu; %s: %lu%s", when[0], n[0], all[0],
+		   when[1], n[1], when[2], n[2],
+		   flushes_seen ? "" : "; only what fsync flushed was seen");
+}
+
+/* 3: what a punch unmaps, and what it costs */
+static const unsigned long mapped_pages[] = { 1024, 4096, 16384, 65536 };
+
+static bool room_for(unsigned long pages)
+{
+	struct statvfs s;
+
+	return !statvfs(dir, &s) && s.f_bavail * s.f_bsize > 2 * pages * PAGE;
+}
+
+static void load_all(const char *p, unsigned long pages, unsigned long but)
+{
+	unsigned long i;
+
+	for (i = 0; i < pages; i++)
+		if (i != but)
+			*(volatile const char *)(p + i * PAGE);
+}
+
+static int refault(int k)
+{
+	unsigned long pages = mapped_pages[k], hole = 77;
+	u64 faults;
+	char *p;
+	int fd;
+
+	if (!room_for(pages))
+		return skip("the device is too small");
+	fd = new_file(FILE_NAME, pages);
+	p = map(fd, pages, MAP_SHARED, false);
+	load_all(p, pages, pages);
+	if (do_op(fd, PUNCH, hole * PAGE, PAGE))
+		return fail("punch: %s", strerror(errno));
+	faults = t_faults();
+	load_all(p, pages, hole);
+	faults = t_faults() - faults;
+	return say(faults <= PMD_PAGES ? T_PASS : T_FAIL,
+		   "%llu of %lu pages had to be faulted in again, %lu are allowed",
+		   (unsigned long long)faults, pages - 1, PMD_PAGES);
+}
+
+/* The file is the same each time, only more or fewer pages of it are mapped. */
+static int cost(int unused)
+{
+	const int most = ARRAY_SIZE(mapped_pages) - 1, reps = 6;
+	u64 best[ARRAY_SIZE(mapped_pages)], lo = ~0ULL, hi = 0, t;
+	int k, i, n = 0;
+
+	if (!room_for(mapped_pages[most]))
+		return skip("the device is too small");
+	for (k = 0; k <= most; k++) {
+		int fd = new_file(FILE_NAME, mapped_pages[most]);
+		char *p = map(fd, mapped_pages[most], MAP_SHARED, false);
+
+		best[k] = ~0ULL;
+		for (i = 0; i < reps; i++) {
+			load_all(p, mapped_pages[k], mapped_pages[k]);
+			sync();
+			t = __rdtsc();
+			if (do_op(fd, PUNCH, (100 + 8 * i) * PAGE, PAGE))
+				return fail("punch: %s", strerror(errno));
+			t = __rdtsc() - t;
+			if (t < best[k])
+				best[k] = t;
+		}
+		if (best[k] < lo)
+			lo = best[k];
+		if (best[k] > hi)
+			hi = best[k];
+		munmap(p, mapped_pages[most] * PAGE);
+		close(fd);
+		t_unlink(dir, FILE_NAME);
+		sync();
+		n += snprintf(sh->why + n, sizeof(sh->why) - n, "%lu pages: %llu; ",
+			      mapped_pages[k], (unsigned long long)best[k]);
+	}
+	snprintf(sh->why + n, sizeof(sh->why) - n, "at most 1.10 times as much: %.2f",
+		 (double)hi / lo);
+	return hi * 10 <= lo * 11 ? T_PASS : T_FAIL;
+}
+
+/* 4, 5: who waits for a page in use, and for how long */
+#define PINNED	5UL
+
+static const struct {
+	enum op op;
+	off_t off;
+} pin_case[] = {
+	{ PUNCH, 1000 * PAGE }, { TRUNCATE, SIZE - PAGE },
+	{ PUNCH, PINNED * PAGE }, { TRUNCATE, PINNED * PAGE },
+};
+
+static char *pinned_file(int *fd)
+{
+	char *p;
+
+	*fd = new_file(FILE_NAME, NPAGES);
+	p = map(*fd, NPAGES, MAP_SHARED, false);
+	*(volatile u64 *)(p + PINNED * PAGE) = 1;
+	pin(p + PINNED * PAGE);
+	return p;
+}
+
+static int pin_elsewhere(int c)
+{
+	u64 t = now_us();
+	int fd, status;
+	pid_t pid;
+
+	pinned_file(&fd);
+	t = now_us();
+	pid = start_op(fd, pin_case[c].op, pin_case[c].off, PAGE);
+	if (!ends(pid, 3000, &status)) {
+		unpin();
+		if (ends(pid, 5000, &status))
+			return fail("waited for the pin of another page, longer than 3 s");
+		kill(pid, SIGKILL);
+		return fail("hangs, even without the pin");
+	}
+	t = now_us() - t;
+	unpin();
+	if (status)
+		return fail("status %x", status);
+	return pass("%llu ms", (unsigned long long)t / 1000);
+}
+
+static int pin_same(int c)
+{
+	int fd, status;
+	pid_t pid;
+	char *p;
+	u64 v;
+
+	p = pinned_file(&fd);
+	pid = start_op(fd, pin_case[c].op, pin_case[c].off, PAGE);
+	if (!waits(pid)) {
+		unpin();
+		ends(pid, 5000, &status);
+		return fail("does not wait");
+	}
+	unpin();
+	if (!ends(pid, 5000, &status)) {
+		kill(pid, SIGKILL);
+		return fail("hangs when the pin is gone");
+	}
+	if (status)
+		return fail("status %x", status);
+	if (t_load(p + PINNED * PAGE, &v) ? v || pin_case[c].op == TRUNCATE :
+					    pin_case[c].op == PUNCH)
+		return fail("the page is still there");
+	return pass("as long as it is pinned");
+}
+
+/* Nobody may wait for a page not to be mapped, which it may be again. */
+static int pin_touched(int c, bool forever)
+{
+	pid_t pid, toucher;
+	int fd, status;
+	char *p;
+	u64 v, t;
+
+	p = pinned_file(&fd);
+	pid = start_op(fd, pin_case[c].op, pin_case[c].off, PAGE);
+	if (!waits(pid)) {
+		unpin();
+		ends(pid, 5000, &status);
+		return fail("does not wait for the pin");
+	}
+	toucher = start();
+	if (!toucher) {
+		do {
+			t_load(p + PINNED * PAGE, &v);
+			sh->touched++;
+		} while (forever);
+		for (;;)
+			pause();
+	}
+	if (!comes(&sh->touched, 3000)) {
+		unpin();
+		kill(toucher, SIGKILL);
+		ends(pid, 5000, &status);
+		return fail("a fault waits for the pin");
+	}
+	t = now_us();
+	unpin();
+	if (!ends(pid, 5000, &status)) {
+		kill(toucher, SIGKILL);
+		t = now_us();
+		if (ends(pid, 5000, &status))
+			return fail("hung for 5 s without a pin, ended %llu ms after the toucher",
+				    (unsigned long long)(now_us() - t) / 1000);
+		kill(pid, SIGKILL);
+		return fail("hangs, even without the toucher");
+	}
+	t = now_us() - t;
+	kill(toucher, SIGKILL);
+	if (status)
+		return fail("status %x", status);
+	if (t_load(p + PINNED * PAGE, &v) ? v || pin_case[c].op == TRUNCATE :
+					    pin_case[c].op == PUNCH)
+		return fail("the page is still there");
+	return pass("ended %llu ms after the pin", (unsigned long long)t / 1000);
+}
+
+static int pin_touched_once(int c) { return pin_touched(c, false); }
+static int pin_touched_forever(int c) { return pin_touched(c, true); }
+
+/* 6: two files, one of which has a page in use, and the process is killed */
+static int remap(bool exchange, int from, int to)
+{
+	struct xfs_exchange_range x = { .file1_fd = from, .length = SIZE };
+	struct file_clone_range r = { .src_fd = from, .src_length = SIZE };
+
+	return exchange ? ioctl(to, XFS_IOC_EXCHANGE_RANGE, &x) :
+			  ioctl(to, FICLONERANGE, &r);
+}
+
+static int remap_killed(int exchange)
+{
+	int fd[2], status;
+	struct stat st[2];
+	pid_t pid;
+	char *p;
+	u64 t;
+
+	/* The page is in the file that is locked last, of higher inode number. */
+	fd[0] = new_file(FILE_NAME, NPAGES);
+	fd[1] = new_file(CLONE_NAME, NPAGES);
+	if (fstat(fd[0], &st[0]) || fstat(fd[1], &st[1]))
+		t_bail("fstat");
+	if (st[0].st_ino > st[1].st_ino) {
+		int low = fd[1];
+
+		fd[1] = fd[0];
+		fd[0] = low;
+	}
+	if (remap(exchange, fd[0], fd[1])) {
+		if (errno == EOPNOTSUPP || errno == ENOTTY)
+			return skip("this file system cannot: %s", strerror(errno));
+		return fail("without a pin: %s", strerror(errno));
+	}
+	p = map(fd[1], NPAGES, MAP_SHARED, false);
+	*(volatile u64 *)(p + PINNED * PAGE) = 1;
+	pin(p + PINNED * PAGE);
+
+	pid = start();
+	if (!pid)
+		_exit(remap(exchange, fd[0], fd[1]) ? errno : 0);
+	if (ends(pid, 500, &status)) {
+		unpin();
+		return fail("does not wait for the pin: status %x", status);
+	}
+	t = now_us();
+	kill(pid, SIGKILL);
+	if (!ends(pid, 2000, &status)) {
+		unpin();
+		if (ends(pid, 5000, &status))
+			return fail("alive 2 s after SIGKILL, dead without the pin");
+		return fail("alive, even without the pin");
+	}
+	t = now_us() - t;
+	unpin();
+	if (remap(exchange, fd[0], fd[1]))
+		return fail("not even once more, without a pin: %s", strerror(errno));
+	return pass("dead %llu ms after SIGKILL", (unsigned long long)t / 1000);
+}
+
+/* 7: all mappings show what write(2) has put in their place */
+static int expect_words(const char *p, const char *which, off_t from, off_t to,
+			u64 old, u64 new)
+{
+	off_t pos;
+	u64 v;
+
+	for (pos = 0; pos < (off_t)PMD; pos += 8) {
+		u64 want = pos >= from && pos < to ? new : old;
+
+		if (!t_load(p + pos, &v))
+			return fail("SIGBUS %s", which);
+		if (v != want)
+			return fail("%s: %llx instead of %llx at %#lx", which,
+				    (unsigned long long)v, (unsigned long long)want, (long)pos);
+	}
+	return T_PASS;
+}
+
+/*
+ * Write to [from, to) of what has been mapped in two processes, shared and
+ * private, and seen to be @old.
+ */
+static int write_mapped(int fd, bool huge, off_t from, off_t to, u64 old, u64 new)
+{
+	char *p = map(fd, PMD_PAGES, MAP_SHARED, huge);
+	char *q = map(fd, PMD_PAGES, MAP_PRIVATE, huge);
+	int verdict, status, i;
+	u64 *buf;
+	pid_t pid;
+
+	verdict = expect_words(p, "before", 0, 0, old, 0) ?:
+		  expect_words(q, "private, before", 0, 0, old, 0);
+	if (verdict)
+		return verdict;
+	sh->touched = 0;
+	sh->stop = 0;
+	pid = start();
+	if (!pid) {
+		verdict = expect_words(p, "in another process, before", 0, 0, old, 0);
+		sh->touched = 1;
+		while (!sh->stop)
+			usleep(1000);
+		_exit(verdict ?: expect_words(p, "in another process", from, to, old, new));
+	}
+	if (!comes(&sh->touched, 30000))
+		return fail("cannot be mapped by another process");
+	buf = malloc(to - from);
+	for (i = 0; buf && i < (to - from) / 8; i++)
+		buf[i] = new;
+	if (!buf || pwrite(fd, buf, to - from, from) != to - from)
+		return fail("pwrite: %s", strerror(errno));
+	free(buf);
+	sh->stop = 1;
+	if (!ends(pid, 30000, &status))
+		return fail("another process hangs");
+	if (status)
+		return T_FAIL;	/* it has said why */
+	verdict = expect_words(p, "shared", from, to, old, new) ?:
+		  expect_words(q, "private", from, to, old, new);
+	munmap(p, PMD);
+	munmap(q, PMD);
+	return verdict;
+}
+
+static int write_hole(int huge)
+{
+	static const off_t range[][2] = {
+		{ 9 * PAGE, 10 * PAGE }, { 9 * PAGE + 1000, 11 * PAGE + 504 }, { 0, PMD },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(range); i++) {
+		int fd = t_open(dir, FILE_NAME, PMD);
+		int verdict = write_mapped(fd, huge, range[i][0], range[i][1], 0, 0xda0000 + i);
+
+		close(fd);
+		if (verdict)
+			return verdict;
+	}
+	return pass("seen in two processes, shared and private");
+}
+
+static int write_clone(int huge)
+{
+	static const off_t range[][2] = {
+		{ 9 * PAGE, 10 * PAGE }, { 9 * PAGE + 1000, 11 * PAGE + 504 }, { 0, PMD },
+	};
+	unsigned long i, k;
+
+	for (i = 0; i < ARRAY_SIZE(range); i++) {
+		int fd = new_file(FILE_NAME, PMD_PAGES), verdict;
+		int to = t_open(dir, CLONE_NAME, 0);
+		char *p = map(fd, PMD_PAGES, MAP_SHARED, huge), *c;
+
+		/* Dirty, so that it is known what becomes of that as well */
+		for (k = 0; k < PMD; k += 8)
+			*(volatile u64 *)(p + k) = 0x01d;
+		if (ioctl(to, FICLONE, fd)) {
+			if (errno == EOPNOTSUPP || errno == ENOTTY)
+				return skip("no shared blocks on this file system");
+			return fail("FICLONE: %s", strerror(errno));
+		}
+		verdict = write_mapped(fd, huge, range[i][0], range[i][1], 0x01d, 0xda0000 + i);
+		if (verdict)
+			return verdict;
+		c = map(to, PMD_PAGES, MAP_SHARED, huge);
+		verdict = expect_words(c, "the clone", 0, 0, 0x01d, 0) ?:
+			  expect_words(p, "mapped before it was cloned", range[i][0],
+				       range[i][1], 0x01d, 0xda0000 + i);
+		if (verdict)
+			return verdict;
+		munmap(c, PMD);
+		munmap(p, PMD);
+		close(fd);
+		close(to);
+	}
+	return pass("new in all mappings, old in the clone");
+}
+
+/*
+ * The same while others fault: they must see the latest generation when none
+ * is being written (odd).
+ */
+#define RACE_PAGES	64UL
+
+static void race_reader(int fd, u64 seed)
+{
+	char *p = map(fd, RACE_PAGES, MAP_SHARED, false);
+	u64 v;
+
+	while (!sh->stop) {
+		unsigned long i = rnd(&seed) % RACE_PAGES;
+		u32 gen = sh->gen;
+		bool ok = t_load(p + i * PAGE, &v);
+
+		if (!(gen & 1) && sh->gen == gen && (!ok || v != gen))
+			sh->wrong++;
+		sh->loads++;
+		if (rnd(&seed) % 8 == 0)
+			madvise(p, RACE_PAGES * PAGE, MADV_DONTNEED);
+	}
+	_exit(0);
+}
+
+static int write_race(int seconds)
+{
+	int fd = t_open(dir, FILE_NAME, RACE_PAGES * PAGE), i, status;
+	u64 *buf = malloc(RACE_PAGES * PAGE), end;
+	pid_t pid[2];
+
+	sh->gen = 1;
+	for (i = 0; i < 2; i++) {
+		pid[i] = start();
+		if (!pid[i])
+			race_reader(fd, i);
+	}
+	end = now_us() + seconds * 1000000ULL;
+	for (;;) {
+		u32 gen = sh->gen + 1;
+
+		for (i = 0; i < (int)(RACE_PAGES * PAGE / 8); i++)
+			buf[i] = gen;
+		if (ftruncate(fd, 0) || ftruncate(fd, RACE_PAGES * PAGE))
+			t_bail("ftruncate");
+		/* Let them map holes. */
+		usleep(200);
+		if (pwrite(fd, buf, RACE_PAGES * PAGE, 0) != (ssize_t)(RACE_PAGES * PAGE))
+			t_bail("pwrite");
+		sh->gen = gen;
+		usleep(200);
+		if (now_us() > end)
+			break;
+		sh->gen = gen + 1;
+	}
+	sh->stop = 1;
+	for (i = 0; i < 2; i++)
+		if (!ends(pid[i], 30000, &status) || status)
+			return fail("a reader hangs or has died");
+	free(buf);
+	return say(sh->wrong ? T_FAIL : T_PASS, "%u writes into holes, %u loads, %u wrong",
+		   sh->gen / 2, sh->loads, sh->wrong);
+}
+
+/* 8: a private copy of a page costs nobody else his huge page */
+static u64 faults_elsewhere(int fd, off_t off)
+{
+	int status;
+	pid_t pid = start();
+
+	if (!pid) {
+		char *p = t_map(fd, PMD, PROT_READ, MAP_SHARED, off);
+		u64 n;
+
+		if (!p)
+			t_bail("mmap");
+		t_faults();	/* for the stack's own */
+		n = t_faults();
+		load_all(p, PMD_PAGES, PMD_PAGES);
+		sh->touched = t_faults() - n;
+		_exit(0);
+	}
+	if (!ends(pid, 30000, &status) || status)
+		t_bail("a reader hangs or has died");
+	return sh->touched;
+}
+
+static int private_copy(int huge)
+{
+	int fd = new_file(FILE_NAME, NPAGES);
+	char *q = map(fd, NPAGES, MAP_PRIVATE, huge);
+	u64 without, with, again;
+
+	*(volatile u64 *)(q + 5 * PAGE) = 1;
+	without = faults_elsewhere(fd, PMD);
+	with = faults_elsewhere(fd, 0);
+	again = faults_elsewhere(fd, 0);
+	return say(with == 1 && again == 1 && without == 1 ? T_PASS : T_FAIL,
+		   "%llu faults to read the block, then %llu, %llu without a private copy",
+		   (unsigned long long)with, (unsigned long long)again,
+		   (unsigned long long)without);
+}
+
+/* All rows, and how they are run */
+struct row {
+	const char *name;
+	int (*run)(int arg);
+	int arg;
+};
+
+static const struct row rows[] = {
+	{ "fsync after punch of another page", flush, 0 },
+	{ "fsync after truncate by a page", flush, 1 },
+	{ "fsync after zero range of another page", flush, 2 },
+	{ "fsync after fallocate inside the file", flush, 3 },
+	{ "fsync after unaligned punch", flush, 4 },
+	{ "fsync after unaligned zero range", flush, 5 },
+	{ "fsync after unaligned truncate", flush, 6 },
+	{ "fsync after punch in a huge page", flush, 7 },
+	{ "fsync after punch across huge pages", flush, 8 },
+	{ "fsync after zero range in a huge page", flush, 9 },
+	{ "fsync after truncate in a huge page", flush, 10 },
+	{ "fsync after fallocate inside a huge page", flush, 11 },
+	{ "faults after punch, 1024 pages mapped", refault, 0 },
+	{ "faults after punch, 4096 pages mapped", refault, 1 },
+	{ "faults after punch, 16384 pages mapped", refault, 2 },
+	{ "faults after punch, 65536 pages mapped", refault, 3 },
+	{ "punch while another page is pinned", pin_elsewhere, 0 },
+	{ "truncate while another page is pinned", pin_elsewhere, 1 },
+	{ "punch of a pinned page waits", pin_same, 2 },
+	{ "truncate of a pinned page waits", pin_same, 3 },
+	{ "punch of a pinned page, touched again", pin_touched_once, 2 },
+	{ "punch of a pinned page, always touched", pin_touched_forever, 2 },
+	{ "truncate of a pinned page, touched again", pin_touched_once, 3 },
+	{ "clone killed while a page is pinned", remap_killed, false },
+	{ "exchange killed while a page is pinned", remap_killed, true },
+	{ "write into a mapped hole", write_hole, false },
+	{ "write into a mapped huge hole", write_hole, true },
+	{ "write into a hole while it is mapped", write_race, 5 },
+	{ "write to shared blocks while mapped", write_clone, false },
+	{ "write to shared blocks mapped huge", write_clone, true },
+	{ "huge page beside a private copy", private_copy, true },
+};
+
+static const struct row cost_row = { "cost of a punch by pages mapped", cost, 0 };
+
+/* What the kernel has to say from now on */
+static int kmsg_open(void)
+{
+	int f = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	put("/sys/kernel/debug/clear_warn_once", "1");
+	if (f >= 0)
+		lseek(f, 0, SEEK_END);
+	return f;
+}
+
+static bool kmsg_trouble(int f, char *what, size_t size)
+{
+	char buf[8192], *s;
+	bool found = false;
+	ssize_t n;
+
+	while ((n = read(f, buf, sizeof(buf) - 1)) > 0 || (n < 0 && errno == EPIPE)) {
+		if (n < 0 || found)
+			continue;
+		buf[n] = 0;
+		s = strstr(buf, "WARNING: ") ?: strstr(buf, "BUG: ");
+		if (s) {
+			snprintf(what, size, "%.*s", (int)strcspn(s, "\n"), s);
+			found = true;
+		}
+	}
+	close(f);
+	return found;
+}
+
+/* End all that a row has started.  False if something cannot be ended. */
+static bool reap(pid_t group)
+{
+	u64 end = now_us() + 10000000;
+
+	while (now_us() < end) {
+		kill(-group, SIGKILL);
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+static bool run(const struct row *r)
+{
+	int kmsg = kmsg_open(), status = 0;
+	char name[128], trouble[160] = "";
+	u64 began = now_us();
+	bool ended, gone;
+	pid_t pid;
+
+	memset(sh, 0, sizeof(*sh));
+	sh->verdict = -1;
+	pid = fork();
+	if (pid < 0)
+		t_bail("fork");
+	if (!pid) {
+		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		sh->verdict = r->run(r->arg);
+		_exit(0);
+	}
+	setpgid(pid, pid);
+	ended = ends(pid, ROW_SECONDS * 1000, &status);
+	gone = reap(pid);
+	t_unlink(dir, FILE_NAME);
+	t_unlink(dir, CLONE_NAME);
+	if (ended && sh->verdict < 0 && WIFEXITED(status))
+		return false;	/* it has bailed out */
+
+	if (!ended)
+		say(sh->verdict = T_FAIL, "has not ended");
+	else if (sh->verdict < 0)
+		say(sh->verdict = T_FAIL, "has died of signal %d", WTERMSIG(status));
+	if (!gone || kmsg_trouble(kmsg, trouble, sizeof(trouble)))
+		sh->verdict = T_FAIL;
+	snprintf(name, sizeof(name), "%s: %s", t_base(dir), r->name);
+	t_result(sh->verdict != T_FAIL, name, "%s%s%s%s%s, %llu ms",
+		 sh->verdict == T_SKIP ? "SKIP " : "", sh->why,
+		 gone ? "" : "; its processes cannot be killed", trouble[0] ? "; " : "", trouble,
+		 (unsigned long long)(now_us() - began) / 1000);
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	const struct row *todo[ARRAY_SIZE(rows)];
+	const char *only = "";
+	bool costs = false, ok = true;
+	int n = 0, opt, i, k;
+
+	while ((opt = getopt(argc, argv, "cr:")) != -1) {
+		if (opt == 'c')
+			costs = true;
+		else if (opt == 'r')
+			only = optarg;
+		else
+			return T_FAIL;
+	}
+	for (i = 0; i < (int)ARRAY_SIZE(rows) && !costs; i++)
+		if (strstr(rows[i].name, only))
+			todo[n++] = &rows[i];
+	if (costs)
+		todo[n++] = &cost_row;
+	if (optind == argc || !n) {
+		fprintf(stderr, "usage: dax_life [-c | -r TEXT] DIR...\n");
+		return T_FAIL;
+	}
+	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (sh == MAP_FAILED)
+		t_bail("mmap");
+	/* Orphans of a row become ours, to be waited for. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	t_plan(n * (argc - optind));
+	t_catch_sigbus();
+	for (k = optind; k < argc; k++) {
+		int fd;
+
+		dir = argv[k];
+		fd = t_open(dir, FILE_NAME, PAGE);
+		if (!t_is_dax(fd))
+			t_bail("%s is not on DAX", dir);
+		close(fd);
+	}
+	trace_setup();
+	for (k = optind; k < argc && ok; k++) {
+		dir = argv[k];
+		for (i = 0; i < n && ok; i++)
+			ok = run(todo[i]);
+	}
+	trace_end();
+	return ok && !t_failed ? T_PASS : T_FAIL;
+}
