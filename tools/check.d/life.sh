@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What an operation takes away from a DAX file and what stays: see dax_life.c.
+# On the base exactly what is listed here must fail, with the series nothing.
+
+. "$(dirname "$0")/../tap.sh"
+
+# Warnings of the kernel are among the failures.
+broken='
+ext4 xfs|fsync after punch of another page
+ext4 xfs|fsync after truncate by a page
+ext4 xfs|fsync after zero range of another page
+     xfs|fsync after fallocate inside the file
+ext4 xfs|fsync after unaligned punch
+ext4 xfs|fsync after unaligned zero range
+ext4 xfs|fsync after unaligned truncate
+ext4 xfs|fsync after punch in a huge page
+ext4 xfs|fsync after punch across huge pages
+ext4 xfs|fsync after zero range in a huge page
+ext4 xfs|fsync after truncate in a huge page
+     xfs|fsync after fallocate inside a huge page
+ext4 xfs|faults after punch, 1024 pages mapped
+ext4 xfs|faults after punch, 4096 pages mapped
+ext4 xfs|faults after punch, 16384 pages mapped
+ext4 xfs|faults after punch, 65536 pages mapped
+ext4 xfs|punch while another page is pinned
+ext4 xfs|truncate while another page is pinned
+ext4 xfs|punch of a pinned page, touched again
+ext4 xfs|punch of a pinned page, always touched
+ext4 xfs|truncate of a pinned page, touched again
+     xfs|clone killed while a page is pinned
+     xfs|exchange killed while a page is pinned
+ext4 xfs|write into a hole while it is mapped
+     xfs|write to shared blocks while mapped
+     xfs|write to shared blocks mapped huge
+ext4 xfs|huge page beside a private copy
+ext4 xfs|cost of a punch by pages mapped
+'
+
+# judge KERNEL: the report on stdin against the list.  A row that was skipped
+# has not shown that it can fail, nor that it passes.
+judge() {
+	awk -v kernel="$1" -v first=$tests -v broken="$broken" '
+	function result(ok, text) {
+		printf "%sok %d - %s: %s\n", ok ? "" : "not ", ++first, kernel, text
+		bad += !ok
+	}
+	BEGIN {
+		n = split(broken, line, "\n")
+		for (i = 1; i <= n; i++) {
+			split(line[i], w, "|")
+			k = split(w[1], fs, " ")
+			while (k) listed[fs[k--] ": " w[2]] = 1
+		}
+	}
+	/^1\.\.[0-9]+$/ { plan = substr($0, 4) + 0 }
+	/^(not )?ok [0-9]+ / {
+		ok = $1 == "ok"
+		text = $0; sub(/^(not )?ok [0-9]+ /, "", text)
+		name = text; sub(/ # .*/, "", name)
+		reason = substr(text, length(name) + 4)
+		seen++
+		if (name in listed && reason ~ /^SKIP/)
+			result(0, name " # not tested: " reason)
+		else if (kernel != "base")
+			result(ok, text)
+		else if (name in listed)
+			result(!ok, name " # " (ok ? "passes, which the base cannot: " : "fails, as it must: ") reason)
+		else
+			result(ok, text)
+		next
+	}
+	{ print }
+	END {
+		if (!seen || seen != plan)
+			result(0, "the report # " seen + 0 " results of " plan + 0)
+		exit bad > 0
+	}'
+}
+
+# kernel NAME [BASE]: what it does, and what that costs
+failed=0
+kernel() {
+	local args out=$build/log/life.$1 rc
+	for args in '' -c; do
+		rc=0
+		BASE=${2:-} EXPECT_WARN=${2:-} ICOUNT=${args:+1} VM_TRUST_KERNEL=1 \
+			CMD="/dax/run-life.sh $args" "$top/tools/vm.sh" > "$out" || rc=$?
+		if ! judge "$1" < "$out"; then
+			failed=1
+		elif [ $rc -ne 0 ] && [ "$1" != base ]; then
+			failed=1
+			not_ok "$1: the VM" "exit status $rc"
+		fi
+		tests=$((tests + $(grep -cE '^(not )?ok ' "$out" || :)))
+	done
+}
+
+BASE=1 need_kernel life
+need_kernel life
+kernel base 1
+kernel series
+plan
+exit $failed
