@@ -94,6 +94,7 @@ APPEND=vm.bare DISK=$img EXPECT_WARN=1 TIMEOUT=${TIMEOUT:-1800} CMD="
 mount /dev/vda /root || exit 1
 for d in dev proc sys; do mount -o rbind /\$d /root/\$d; done
 mount -t tmpfs run /root/run
+ln -s /proc/self/fd /dev/fd
 exec chroot /root /bin/bash /fstests/run
 " "$top/tools/vm.sh" || rc=$?
 debugfs -R "rdump /fstests/results $build/log" "$img" 2>/dev/null

@@ -62,12 +62,16 @@ for f in /sys/kernel/debug/kunit/range_lock*/results; do
 	[ ! -r "$f" ] || suites=$((suites + 1))
 done
 echo "KTAP version 1"
-echo "1..$((2 * $# + suites))"
+echo "1..$((4 * $# + suites))"
 for dir; do
 	fs=${dir##*/}
 	subtest "$fs functional" ./dax_func "$dir"
 	# shellcheck disable=SC2086
 	subtest "$fs race" ./dax_race -t "$seconds" ${seed:+-s "$seed"} "$dir"
+	# shellcheck disable=SC2086
+	subtest "$fs zeroing" ./dax_zeroing -t "$seconds" ${seed:+-s "$seed"} "$dir"
+	# shellcheck disable=SC2086
+	subtest "$fs memory failure" ./dax_poison ${seed:+-s "$seed"} "$dir"
 done
 kunit
 echo "# totals: pass:$passed fail:$failed"
