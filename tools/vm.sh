@@ -52,11 +52,12 @@ accel=${VM_ACCEL:-$accel}
 work=$(mktemp -d "$build/vm.XXXXXX")
 pid=
 cleanup() {
+	trap '' HUP INT TERM
 	[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || :
 	rm -rf "$work"
 }
 trap cleanup EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' HUP INT TERM
 log=${VM_LOG:-$build/log/vm-$name-$(date +%H%M%S)-${work##*.}.log}
 
 # The command travels in a second archive behind the first, at a multiple of
