@@ -3,6 +3,8 @@
 # Sourced by the other scripts: where things are, and how to fail.
 
 set -euo pipefail
+# Bash would go on after a child that sees to Ctrl-C itself, as vm.sh does.
+trap 'exit 130' HUP INT TERM
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$top/build

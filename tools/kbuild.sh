@@ -122,7 +122,7 @@ kbuild() {
 	kcommand "$out" "$@"
 	"${kcmd[@]}" < /dev/null > "$log" 2>&1 &
 	pid=$!
-	trap 'kill $pid 2>/dev/null; wait $pid; exit 130' INT TERM
+	trap 'kill $pid 2>/dev/null; wait $pid; exit 130' HUP INT TERM
 	while kill -0 $pid 2>/dev/null; do
 		sleep 1
 		n=$(grep -cE '^  (CC|AS|LD|AR|HOSTCC|VDSO)' "$log" || :)
@@ -134,7 +134,7 @@ kbuild() {
 		fi
 	done
 	wait $pid || rc=$?
-	trap - INT TERM
+	trap 'exit 130' HUP INT TERM
 	[ ! -t 1 ] || printf '\n'
 	if [ $rc -ne 0 ]; then
 		grep -E 'error|Error|undefined reference|\*\*\*' "$log" | head -n 15 >&2 || tail -n 15 "$log" >&2

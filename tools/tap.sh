@@ -22,12 +22,13 @@ need_kernel() {
 
 # vm_tap NAME: run CMD in the VM; its TAP is ours, and so is its exit status
 vm_tap() {
-	local rc=0 out=$build/log/tap.$$
-	VM_TRUST_KERNEL=1 "$top/tools/vm.sh" | tee "$out" || rc=$?
-	if ! grep -qE '^(not )?ok ' "$out" || { [ $rc -ne 0 ] && ! grep -q '^not ok ' "$out"; }; then
+	local rc=0
+	tap_out=$build/log/tap.$$
+	trap 'rm -f "$tap_out"' EXIT
+	VM_TRUST_KERNEL=1 "$top/tools/vm.sh" | tee "$tap_out" || rc=$?
+	if ! grep -qE '^(not )?ok ' "$tap_out" || { [ $rc -ne 0 ] && ! grep -q '^not ok ' "$tap_out"; }; then
 		not_ok "$1" "exit status $rc, see above"
 	fi
-	rm -f "$out"
 	return $rc
 }
 

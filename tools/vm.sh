@@ -57,7 +57,6 @@ cleanup() {
 	rm -rf "$work"
 }
 trap cleanup EXIT
-trap 'exit 130' HUP INT TERM
 log=${VM_LOG:-$build/log/vm-$name-$(date +%H%M%S)-${work##*.}.log}
 
 # The command travels in a second archive behind the first, at a multiple of
