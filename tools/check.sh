@@ -21,6 +21,7 @@ need_tools
 start=$SECONDS
 results=$build/log/check.results
 : > "$results"
+rm -f "$results.part"
 
 # not_ok LINE: a failure that no stage has printed itself
 not_ok() { echo "not ok - $*" | tee -a "$results"; }
@@ -31,7 +32,8 @@ for stage in $stages; do
 	say "check: $stage ($(mmss $((SECONDS - start))) so far)"
 	before=$(grep -c . "$results" || :)
 	rc=0
-	{ "$script" 2>&1 < /dev/null; echo "stage-exit $?"; } | awk -v out="$results" '
+	# awk dies first of a Ctrl-C, which is nothing to complain about.
+	{ "$script" 2>&1 < /dev/null; echo "stage-exit $?" 2>/dev/null; } | awk -v out="$results" '
 		/^stage-exit [0-9]+$/ { rc = $2; next }
 		{ print; fflush() }
 		# Subtests are indented, and their parents count them.
