@@ -56,7 +56,7 @@
 #define PMAX		3		/* processes */
 #define TMAX		3		/* threads of each */
 #define ACTORS		(PMAX * TMAX)
-#define LOG_MAX		(1U << 16)
+#define LOG_MAX		65536
 #define FOREVER		(~0ULL)
 #define QUICK		10000		/* ns */
 
@@ -84,8 +84,8 @@ static struct shared {
 	pthread_rwlock_t still;
 	pthread_mutex_t trunc;
 	pthread_barrier_t meet;
-	_Atomic int stop, more, synced;
-	_Atomic u32 failed, ops;
+	atomic_int stop, more, synced;
+	atomic_uint failed, ops;
 	struct log log[ACTORS + 1];	/* the last is of the parent */
 } *sh;
 
@@ -161,7 +161,7 @@ static u64 place(int pagemap, char *p)
 		if (pread(pagemap, &entry, 8, (uintptr_t)p / PAGE * 8) != 8)
 			t_bail("pagemap");
 		if (entry >> 63)
-			return (entry & ((1ULL << 55) - 1)) * PAGE +
+			return (entry & 0x7fffffffffffffULL) * PAGE +
 			       (uintptr_t)p % PAGE;
 		if (!t_load(p, &val))
 			return 0;
@@ -194,9 +194,9 @@ static void op_store(struct actor *a, char *map, u64 off)
 	a->log->n++;
 }
 
-enum how { FSYNC, FDATASYNC, MSYNC };
+enum call { FSYNC, FDATASYNC, MSYNC };
 
-static void op_sync(struct actor *a, enum how how, char *map, u64 off, u64 len)
+static void op_sync(struct actor *a, enum call how, char *map, u64 off, u64 len)
 {
 	struct rec *r;
 	int err;
@@ -403,7 +403,7 @@ static void unmap_all(struct actor *a)
 	close(a->pagemap);
 }
 
-static void __attribute__((noreturn)) process(const struct scenario *s, int p)
+static void process(const struct scenario *s, int p)
 {
 	struct actor a[TMAX] = { { .s = s } };
 	pthread_t t[TMAX];
@@ -836,7 +836,7 @@ static bool calibrate(const char *dir, char *why, size_t len)
 	if (!trace_read(why, len)) {
 		;
 	} else if (nflush != 1 || flush[0].len != PAGE || !phys) {
-		snprintf(why, len, "%u flushes of one page; does the device have a dax/write_cache?",
+		snprintf(why, len, "%u flushes of one page; has the device a dax/write_cache?",
 			 nflush);
 	} else {
 		direct_map = flush[0].phys - phys;
@@ -943,14 +943,15 @@ static void run(const char *dir, const struct scenario *s, int seconds, bool exp
 	}
 	if (v.first[0])
 		printf("# first %s\n", v.first);
+	printf("# %u syncs, %u removals, %u flushes (%llu huge), %u failures in %.1f s\n",
+	       v.syncs, v.cuts, nflush, (unsigned long long)v.huge, sh->failed,
+	       (now_us() - start) / 1e6);
 	t_result(bad == expect && v.judged && !sh->failed, name,
-		 "%llu lost, %llu late (%llu marked) of %llu stores%s; %llu not judged, %llu not found; %u syncs, %u removals, %u flushes (%llu huge), %u failures in %.1f s",
+		 "%llu lost, %llu late (%llu marked) of %llu stores; %llu removed, %llu not found%s",
 		 (unsigned long long)v.lost, (unsigned long long)v.late,
 		 (unsigned long long)v.marked, (unsigned long long)v.judged,
-		 !expect ? "" : bad ? ", as it was expected" : ", but some were expected",
 		 (unsigned long long)v.removed, (unsigned long long)v.unplaced,
-		 v.syncs, v.cuts, nflush, (unsigned long long)v.huge, sh->failed,
-		 (now_us() - start) / 1e6);
+		 !expect ? "" : bad ? "; expected" : "; losses were expected");
 }
 
 static void init_shared(void)
@@ -1004,7 +1005,8 @@ int main(int argc, char **argv)
 			return T_FAIL;
 	}
 	if (optind != argc - 1) {
-		fprintf(stderr, "usage: dax_durable [-s seed] [-t seconds] [-o scenario] [-n] [-q] [-x] DIR\n");
+		fprintf(stderr, "usage: dax_durable [-s seed] [-t seconds] [-o scenario] ");
+		fprintf(stderr, "[-n] [-q] [-x] DIR\n");
 		return T_FAIL;
 	}
 	dir = argv[optind];
