@@ -810,6 +810,8 @@ static void new_file(const char *dir)
 	u64 off;
 
 	fd = t_open(dir, "dax_durable", 0);
+	if (!t_is_dax(fd))
+		t_bail("%s is not on DAX", dir);
 	for (off = 0; off < SIZE; off += PMD)
 		if (!zero || pwrite(fd, zero, PMD, off) != (ssize_t)PMD)
 			t_bail("pwrite");
