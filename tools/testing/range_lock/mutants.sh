@@ -136,7 +136,7 @@ mutant "the waker keeps no reference" model \
 	's/get_task_struct(task);//'
 mutant "the grant is stored without release" tsan \
 	's/smp_store_release(&lock->blockers, 0)/WRITE_ONCE(lock->blockers, 0)/'
-mutant "the tree is searched without its spinlock" "stress tsan" \
+mutant "the tree is searched without its spinlock" tsan \
 	'/^void range_unlock(/,/^}/{s/spin_lock(.*;//;s/spin_unlock(.*;//}'
 
 # The rest
