@@ -66,8 +66,8 @@ fragments() {
 	done
 }
 
-# kcommand OUT ARG...: kcmd is the command line for the kernel's make
-kcommand() {
+# kmake OUT ARG...: the kernel's make
+kmake() {
 	local o=$1
 	shift
 	case " $* " in *' ARCH='*) ;; *) set -- "ARCH=$arch" "$@" ;; esac
@@ -76,12 +76,7 @@ kcommand() {
 	else
 		set -- "CC=$cc" "$@"
 	fi
-	kcmd=(make -C "$src" O="$o" -j"$(($(nproc) + 1))" "$@")
-}
-
-kmake() {
-	kcommand "$@"
-	"${kcmd[@]}"
+	make -C "$src" O="$o" -j"$(($(nproc) + 1))" "$@"
 }
 
 # configure OUT FRAGMENT [uml]: the fragment on top of allnoconfig; each line
@@ -112,29 +107,33 @@ dropped() {
 		}' "$1" "$2" | sort
 }
 
-# kbuild TITLE OUT TARGET...: with a line now and then on how far it is
-kbuild() {
-	local title=$1 out=$2 log pid start=$SECONDS n last=0 rc=0
-	shift 2
-	log=$build/log/${title// /-}.log
-	say "$title: building, log in ${log#"$top/"}"
-	# A job in the background has SIGINT ignored, hence the trap.
-	kcommand "$out" "$@"
-	"${kcmd[@]}" < /dev/null > "$log" 2>&1 &
-	pid=$!
-	trap 'kill $pid 2>/dev/null; wait $pid; exit 130' HUP INT TERM
-	while kill -0 $pid 2>/dev/null; do
-		sleep 1
-		n=$(grep -cE '^  (CC|AS|LD|AR|HOSTCC|VDSO)' "$log" || :)
+# progress TITLE LOG: how far the build is, until that or this script ends
+progress() {
+	local n start=$SECONDS last=0
+	while sleep 1 && kill -0 $$ 2>/dev/null; do
+		n=$(grep -cE '^  (CC|AS|LD|AR|HOSTCC|VDSO)' "$2" || :)
 		if [ -t 1 ]; then
-			printf '\r%s: %d objects, %s ' "$title" "$n" "$(mmss $((SECONDS - start)))"
+			printf '\r%s: %d objects, %s ' "$1" "$n" "$(mmss $((SECONDS - start)))"
 		elif [ $((SECONDS - last)) -ge 30 ]; then
-			[ $last -eq 0 ] || printf '%s: %d objects, %s\n' "$title" "$n" "$(mmss $((SECONDS - start)))"
+			[ $last -eq 0 ] || printf '%s: %d objects, %s\n' "$1" "$n" "$(mmss $((SECONDS - start)))"
 			last=$SECONDS
 		fi
 	done
-	wait $pid || rc=$?
-	trap 'exit 130' HUP INT TERM
+}
+
+# kbuild TITLE OUT TARGET...: with a line now and then on how far it is
+kbuild() {
+	local title=$1 out=$2 log pid start=$SECONDS rc=0
+	shift 2
+	log=$build/log/${title// /-}.log
+	say "$title: building, log in ${log#"$top/"}"
+	: > "$log"
+	progress "$title" "$log" &
+	pid=$!
+	# In the foreground: in the background it would not see Ctrl-C.
+	kmake "$out" "$@" < /dev/null > "$log" 2>&1 || rc=$?
+	kill $pid
+	wait $pid 2>/dev/null || :
 	[ ! -t 1 ] || printf '\n'
 	if [ $rc -ne 0 ]; then
 		grep -E 'error|Error|undefined reference|\*\*\*' "$log" | head -n 15 >&2 || tail -n 15 "$log" >&2
