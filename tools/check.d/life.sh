@@ -31,6 +31,8 @@ ext4 xfs|truncate of a pinned page, touched again
      xfs|clone killed while a page is pinned
      xfs|exchange killed while a page is pinned
 ext4 xfs|write into a hole while it is mapped
+ext4    |write into a mapped hole near a write
+ext4    |write into a mapped hole near a store
      xfs|write to shared blocks while mapped
      xfs|write to shared blocks mapped huge
 ext4 xfs|huge page beside a private copy

@@ -881,6 +881,34 @@ static int write_hole(int huge)
 	return pass("seen in two processes, shared and private");
 }
 
+/*
+ * The same where the blocks came with those of a page nearby, by write(2) or by
+ * a store: ext4 converts a short unwritten extent as a whole.
+ */
+static int write_near(int store)
+{
+	int fd = t_open(dir, FILE_NAME, PMD);
+	char *p = map(fd, PMD_PAGES, MAP_SHARED, false);
+	u64 buf[PAGE / 8] = { 0 };
+	unsigned long i;
+	int verdict;
+
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 8 * PAGE))
+		return fail("fallocate: %s", strerror(errno));
+	load_all(p, 8, 8);
+	if (store)
+		*(volatile u64 *)(p + 2 * PAGE) = 0;
+	else if (pwrite(fd, buf, PAGE, 2 * PAGE) != PAGE)
+		return fail("pwrite: %s", strerror(errno));
+	for (i = 0; i < ARRAY_SIZE(buf); i++)
+		buf[i] = 0xda;
+	if (pwrite(fd, buf, PAGE, 5 * PAGE) != PAGE)
+		return fail("pwrite: %s", strerror(errno));
+	verdict = expect_words(p, "mapped", 5 * PAGE, 6 * PAGE, 0, 0xda);
+	close(fd);
+	return verdict ?: pass("seen");
+}
+
 static int write_clone(int huge)
 {
 	static const off_t range[][2] = {
@@ -1057,6 +1085,8 @@ static const struct row rows[] = {
 	{ "write into a mapped hole", write_hole, false },
 	{ "write into a mapped huge hole", write_hole, true },
 	{ "write into a hole while it is mapped", write_race, 5 },
+	{ "write into a mapped hole near a write", write_near, false },
+	{ "write into a mapped hole near a store", write_near, true },
 	{ "write to shared blocks while mapped", write_clone, false },
 	{ "write to shared blocks mapped huge", write_clone, true },
 	{ "huge page beside a private copy", private_copy, true },
