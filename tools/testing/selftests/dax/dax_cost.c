@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Instructions per DAX fault, for a VM in which time counts instructions
- * (qemu -accel tcg -icount shift=0,sleep=off -smp 1): rdtsc counts them there.
+ * Instructions per DAX fault, and per write(2) of a page that has its block, for
+ * a VM in which time counts instructions (qemu -accel tcg -icount
+ * shift=0,sleep=off -smp 1): rdtsc counts them there.
  *
  *	dax_cost DIR [pages [repetitions]]
  *
@@ -15,10 +16,11 @@
 static inline u64 __rdtsc(void) { return now_us() * 1000; }
 #endif
 
-enum { READ, WRITE, MKWRITE, COW, PMD_READ, PMD_WRITE, KINDS };
+enum { READ, WRITE, MKWRITE, COW, HOLE, PMD_READ, PMD_WRITE, PWRITE_8, PWRITE_4K, KINDS };
 
 static const char * const kind_name[KINDS] = {
-	"read", "write", "mkwrite", "cow", "pmd_read", "pmd_write",
+	"read", "write", "mkwrite", "cow", "hole", "pmd_read", "pmd_write",
+	"pwrite_8", "pwrite_4k",
 };
 
 #define NPMD	16
@@ -38,6 +40,18 @@ static u64 touch(volatile char *p, size_t len, size_t step, bool write)
 	return __rdtsc() - start;
 }
 
+static double one_pwrite(int fd, size_t len, size_t size)
+{
+	static char buf[PAGE];
+	u64 start = __rdtsc();
+	size_t pos;
+
+	for (pos = 0; pos < len; pos += PAGE)
+		if (pwrite(fd, buf, size, pos) != (ssize_t)size)
+			t_bail("pwrite");
+	return (double)(__rdtsc() - start) / (len / PAGE);
+}
+
 static double one(int fd, int kind, size_t len, bool *odd)
 {
 	bool huge = kind == PMD_READ || kind == PMD_WRITE;
@@ -45,6 +59,8 @@ static double one(int fd, int kind, size_t len, bool *odd)
 	u64 t, faults;
 	char *p;
 
+	if (kind >= PWRITE_8)
+		return one_pwrite(fd, len, kind == PWRITE_8 ? 8 : PAGE);
 	p = t_map(fd, len, PROT_READ | PROT_WRITE,
 		  kind == COW ? MAP_PRIVATE : MAP_SHARED, 0);
 	if (!p)
@@ -56,7 +72,7 @@ static double one(int fd, int kind, size_t len, bool *odd)
 	if (kind == MKWRITE)
 		touch(p, len, step, false);
 	faults = t_faults();
-	t = touch(p, len, step, kind != READ && kind != PMD_READ);
+	t = touch(p, len, step, kind != READ && kind != HOLE && kind != PMD_READ);
 	faults = t_faults() - faults;
 	if (faults < len / step || faults > len / step + 4)
 		*odd = true;
@@ -74,7 +90,7 @@ static int cmp(const void *a, const void *b)
 int main(int argc, char **argv)
 {
 	size_t pages = argc > 2 ? atoi(argv[2]) : 1024, len;
-	int reps = argc > 3 ? atoi(argv[3]) : 12, kind, i, fd, huge_fd;
+	int reps = argc > 3 ? atoi(argv[3]) : 12, kind, i, fd, huge_fd, hole_fd;
 	double *v = calloc(reps, sizeof(*v));
 	const char *fs;
 	char *buf;
@@ -89,6 +105,7 @@ int main(int argc, char **argv)
 	/* Blocks there, written, and on the medium: faults only map them. */
 	fd = t_open(argv[1], "dax_cost", 0);
 	huge_fd = t_open(argv[1], "dax_cost_huge", 0);
+	hole_fd = t_open(argv[1], "dax_cost_hole", len);
 	buf = calloc(1, PMD);
 	if (fallocate(fd, 0, 0, len) || fallocate(huge_fd, 0, 0, NPMD * PMD))
 		t_bail("fallocate");
@@ -109,8 +126,8 @@ int main(int argc, char **argv)
 			double t;
 
 			odd = false;
-			t = one(huge ? huge_fd : fd, kind,
-				huge ? NPMD * PMD : len, &odd);
+			t = one(huge ? huge_fd : kind == HOLE ? hole_fd : fd,
+				kind, huge ? NPMD * PMD : len, &odd);
 			if (i >= 0)	/* warm by then */
 				v[i] = t;
 		}
@@ -126,7 +143,9 @@ int main(int argc, char **argv)
 	}
 	close(fd);
 	close(huge_fd);
+	close(hole_fd);
 	t_unlink(argv[1], "dax_cost");
 	t_unlink(argv[1], "dax_cost_huge");
+	t_unlink(argv[1], "dax_cost_hole");
 	return T_PASS;
 }
