@@ -150,9 +150,10 @@ static struct look look(int i)
 
 /*
  * Judge what was seen of page i, all of it after @l was taken.  @bus: SIGBUS,
- * or nothing to read.
+ * or nothing to read.  @torn: what races with a store may be half of it, as
+ * read(2) copies bytes.
  */
-static void judge(int i, struct look l, bool bus, const u64 *val,
+static void judge(int i, struct look l, bool bus, const u64 *val, bool torn,
 		  const char *how)
 {
 	bool still = !(l.seq & 1) && atomic_load(&j->page[i].seq) == l.seq;
@@ -172,7 +173,7 @@ static void judge(int i, struct look l, bool bus, const u64 *val,
 				 KIND(l.state) == ZERO ? V_STALE : V_LOST], 1);
 	else
 		atomic_fetch_add(&j->weak, 1);
-	if (bus)
+	if (bus || (torn && (!still || WILD(i))))
 		return;
 
 	for (k = 0; k < 3; k++) {
@@ -208,7 +209,7 @@ static void op_read(struct me *me, int i, const char *map)
 	u64 val[3] = { 0 };
 	struct look l = look(i);
 
-	judge(i, l, !load_tags(map + i * PAGE, val), val, "load");
+	judge(i, l, !load_tags(map + i * PAGE, val), val, false, "load");
 }
 
 static void op_pread(struct me *me, int i)
@@ -225,7 +226,7 @@ static void op_pread(struct me *me, int i)
 	}
 	for (k = 0; k < 3 && n; k++)
 		val[k] = buf[slot[k] / 8];
-	judge(i, l, !n, val, "pread");
+	judge(i, l, !n, val, true, "pread");
 }
 
 /* Store the tags, unlocked if the page is wild. */
@@ -322,7 +323,7 @@ static void op_cow(struct me *me, int i)
 	me->copied[me->ncopied++ % 16] = i;
 	/* What was copied */
 	if (fresh && !WILD(i) && load_tags(p, val))
-		judge(i, l, false, val, "load of a private copy");
+		judge(i, l, false, val, true, "load of a private copy");
 }
 
 static void op_cow_check(struct me *me, int i)
