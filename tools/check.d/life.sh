@@ -35,6 +35,7 @@ ext4    |write into a mapped hole near a write
 ext4    |write into a mapped hole near a store
      xfs|write to shared blocks while mapped
      xfs|write to shared blocks mapped huge
+     xfs|write to shared blocks from their mapping
 ext4 xfs|huge page beside a private copy
 ext4 xfs|cost of a punch by pages mapped
 '

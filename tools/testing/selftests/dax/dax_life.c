@@ -947,6 +947,38 @@ static int write_clone(int huge)
 }
 
 /*
+ * From the file's own mapping, so that the copy faults on what it replaces:
+ * page 4 gets what page 5 had, and page 5 what page 6 had.
+ */
+static int write_clone_self(int arg)
+{
+	int fd = new_file(FILE_NAME, PMD_PAGES), to = t_open(dir, CLONE_NAME, 0);
+	char *p = map(fd, PMD_PAGES, MAP_SHARED, false);
+	u64 v[8];
+	int i;
+
+	for (i = 0; i < 8; i++)
+		*(volatile u64 *)(p + i * PAGE) = i;
+	if (ioctl(to, FICLONE, fd)) {
+		if (errno == EOPNOTSUPP || errno == ENOTTY)
+			return skip("no shared blocks on this file system");
+		return fail("FICLONE: %s", strerror(errno));
+	}
+	if (pwrite(fd, p + 5 * PAGE, 2 * PAGE, 4 * PAGE) != 2 * PAGE)
+		return fail("pwrite: %s", strerror(errno));
+	for (i = 0; i < 8; i++)
+		if (!t_load(p + i * PAGE, &v[i]))
+			return fail("SIGBUS");
+	if (v[4] != 5 || v[5] != 6 || v[6] != 6)
+		return fail("pages 4 to 6 are %llu, %llu, %llu instead of 5, 6, 6",
+			    (unsigned long long)v[4], (unsigned long long)v[5],
+			    (unsigned long long)v[6]);
+	close(fd);
+	close(to);
+	return pass("new data");
+}
+
+/*
  * The same while others fault: they must see the latest generation when none
  * is being written (odd).
  */
@@ -1089,6 +1121,7 @@ static const struct row rows[] = {
 	{ "write into a mapped hole near a store", write_near, true },
 	{ "write to shared blocks while mapped", write_clone, false },
 	{ "write to shared blocks mapped huge", write_clone, true },
+	{ "write to shared blocks from their mapping", write_clone_self, 0 },
 	{ "huge page beside a private copy", private_copy, true },
 };
 
