@@ -180,8 +180,8 @@ void range_unlock_two(struct range_lock_tree *tree1, struct range_lock *lock1,
  * @tree: the tree
  * @lock: the acquisition, set up by range_lock_init()
  *
- * Waits, uninterruptibly, until no range is held that overlaps that of @lock
- * and was asked for earlier.
+ * Waits, uninterruptibly, until no range that overlaps that of @lock and was
+ * asked for earlier is held or waited for.
  *
  * Context: process context; may sleep.
  */

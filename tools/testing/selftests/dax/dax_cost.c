@@ -16,11 +16,15 @@
 static inline u64 __rdtsc(void) { return now_us() * 1000; }
 #endif
 
-enum { READ, WRITE, MKWRITE, COW, HOLE, PMD_READ, PMD_WRITE, PWRITE_8, PWRITE_4K, KINDS };
+/* PWRITE_HOLE comes last: it maps a hole in the file, which tells on all writes. */
+enum {
+	READ, WRITE, MKWRITE, COW, HOLE, PMD_READ, PMD_WRITE, PWRITE_8, PWRITE_4K,
+	PWRITE_HOLE, KINDS
+};
 
 static const char * const kind_name[KINDS] = {
 	"read", "write", "mkwrite", "cow", "hole", "pmd_read", "pmd_write",
-	"pwrite_8", "pwrite_4k",
+	"pwrite_8", "pwrite_4k", "pwrite_4k_hole",
 };
 
 #define NPMD	16
@@ -50,6 +54,20 @@ static double one_pwrite(int fd, size_t len, size_t size)
 		if (pwrite(fd, buf, size, pos) != (ssize_t)size)
 			t_bail("pwrite");
 	return (double)(__rdtsc() - start) / (len / PAGE);
+}
+
+/* A page past all others, looked at before it has a block */
+static void map_hole(int fd, size_t len)
+{
+	char *p;
+
+	if (ftruncate(fd, len + PAGE))
+		t_bail("ftruncate");
+	p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, len);
+	if (p == MAP_FAILED)
+		t_bail("mmap");
+	touch(p, PAGE, PAGE, false);
+	munmap(p, PAGE);
 }
 
 static double one(int fd, int kind, size_t len, bool *odd)
@@ -121,6 +139,8 @@ int main(int argc, char **argv)
 	for (kind = 0; kind < KINDS; kind++) {
 		bool huge = kind == PMD_READ || kind == PMD_WRITE, odd;
 
+		if (kind == PWRITE_HOLE)
+			map_hole(fd, len);
 		sync();
 		for (i = -2; i < reps; i++) {
 			double t;

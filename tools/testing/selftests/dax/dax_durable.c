@@ -45,7 +45,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define TRACING		"/sys/kernel/tracing"
 #define INSTANCE	TRACING "/instances/dax_durable"
 #define BUFFER_KB	"24576"
 #define PROBE		"arch_wb_cache_pmem"
@@ -425,35 +424,25 @@ static void process(const struct scenario *s, int p)
 
 /* ---- the trace ---- */
 
-static bool put(const char *path, const char *text)
-{
-	int f = open(path, O_WRONLY | O_APPEND);
-	bool ok = f >= 0 && write(f, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (f >= 0)
-		close(f);
-	return ok;
-}
-
 static void trace_end(void)
 {
-	put(INSTANCE "/events/dax_durable/enable", "0");
+	t_put(INSTANCE "/events/dax_durable/enable", "0");
 	rmdir(INSTANCE);
-	put(TRACING "/kprobe_events", "-:dax_durable/flushed");
-	put(TRACING "/kprobe_events", "-:dax_durable/flush");
+	t_put(TRACING "/kprobe_events", "-:dax_durable/flushed");
+	t_put(TRACING "/kprobe_events", "-:dax_durable/flush");
 }
 
 static bool trace_setup(void)
 {
 	trace_end();
-	return put(TRACING "/kprobe_events", "p:dax_durable/flush " PROBE
-		   " addr=$arg1:x64 size=$arg2:u64\n") &&
-	       put(TRACING "/kprobe_events", "r64:dax_durable/flushed " PROBE "\n") &&
+	return t_put(TRACING "/kprobe_events", "p:dax_durable/flush " PROBE
+		     " addr=$arg1:x64 size=$arg2:u64\n") &&
+	       t_put(TRACING "/kprobe_events", "r64:dax_durable/flushed " PROBE "\n") &&
 	       !mkdir(INSTANCE, 0755) &&
-	       put(INSTANCE "/tracing_on", "0") &&
-	       put(INSTANCE "/trace_clock", "mono") &&
-	       put(INSTANCE "/buffer_size_kb", BUFFER_KB) &&
-	       put(INSTANCE "/events/dax_durable/enable", "1");
+	       t_put(INSTANCE "/tracing_on", "0") &&
+	       t_put(INSTANCE "/trace_clock", "mono") &&
+	       t_put(INSTANCE "/buffer_size_kb", BUFFER_KB) &&
+	       t_put(INSTANCE "/events/dax_durable/enable", "1");
 }
 
 /* Events that got lost: in the buffers of all CPUs, and probes not taken */
@@ -494,7 +483,7 @@ static void trace_start(void)
 	int f = open(INSTANCE "/trace", O_WRONLY | O_TRUNC);
 
 	lost_before = trace_lost();
-	if (f < 0 || !put(INSTANCE "/tracing_on", "1"))
+	if (f < 0 || !t_put(INSTANCE "/tracing_on", "1"))
 		t_bail("%s", INSTANCE);
 	close(f);
 }
@@ -553,7 +542,7 @@ static bool trace_read(char *why, size_t len)
 	bool begin;
 	FILE *f;
 
-	put(INSTANCE "/tracing_on", "0");
+	t_put(INSTANCE "/tracing_on", "0");
 	lost = trace_lost() - lost_before;
 	if (lost) {
 		snprintf(why, len, "%llu events lost", (unsigned long long)lost);

@@ -26,15 +26,6 @@
 static const char *dir;
 static int fd;
 static char *p;				/* MAP_SHARED */
-static char why[256];
-
-#define CHECK(cond, ...) do {						\
-	if (!(cond)) {							\
-		int n_ = snprintf(why, sizeof(why), "line %d: ", __LINE__); \
-		snprintf(why + n_, sizeof(why) - n_, __VA_ARGS__);	\
-		return false;						\
-	}								\
-} while (0)
 
 static u64 tag(long i) { return 0xda000000 + i; }
 
@@ -300,7 +291,7 @@ static bool f_reflink(void)
 		close(to);
 		t_unlink(dir, "dax_func2");
 		CHECK(err == EOPNOTSUPP, "FICLONE: %s", strerror(err));
-		snprintf(why, sizeof(why), "no shared blocks on this file system");
+		snprintf(t_why, sizeof(t_why), "no shared blocks on this file system");
 		return true;
 	}
 	m = t_map(to, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
@@ -365,7 +356,7 @@ static bool f_poison(void)
 	CHECK(waitpid(pid, &status, 0) == pid, "waitpid");
 	close(bad);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 43) {
-		snprintf(why, sizeof(why), "memory cannot be poisoned here");
+		snprintf(t_why, sizeof(t_why), "memory cannot be poisoned here");
 		return true;
 	}
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42,
@@ -408,7 +399,7 @@ int main(int argc, char **argv)
 
 		/* The default action is death, which is what a hang deserves. */
 		alarm(60);
-		why[0] = 0;
+		t_why[0] = 0;
 		fd = t_open(dir, "dax_func", SIZE);
 		if (!t_is_dax(fd))
 			t_bail("%s is not on DAX", dir);
@@ -417,7 +408,7 @@ int main(int argc, char **argv)
 			t_bail("mmap");
 		ok = cases[i].f();
 		t_result(ok, cases[i].name, "%s, %llu ms %s", t_base(dir),
-			 (unsigned long long)(now_us() - start) / 1000, why);
+			 (unsigned long long)(now_us() - start) / 1000, t_why);
 		munmap(p, SIZE);
 		close(fd);
 		t_unlink(dir, "dax_func");

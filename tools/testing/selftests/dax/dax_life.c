@@ -38,7 +38,6 @@ struct xfs_exchange_range {
 #define XFS_IOC_EXCHANGE_RANGE	_IOW('X', 129, struct xfs_exchange_range)
 #endif
 
-#define TRACING		"/sys/kernel/tracing"
 #define INSTANCE	TRACING "/instances/dax_life"
 #define FILE_NAME	"dax_life"
 #define CLONE_NAME	"dax_life2"
@@ -75,34 +74,6 @@ say(int verdict, const char *fmt, ...)
 #define skip(...) say(T_SKIP, __VA_ARGS__)
 
 /* Files, mappings and what is done to them */
-
-/* Blocks there and written, in extents that huge pages fit, and clean */
-static int new_file(const char *name, unsigned long pages)
-{
-	int fd = t_open(dir, name, 0);
-	char *zero = calloc(1, PMD);
-	unsigned long off;
-
-	if (!zero || fallocate(fd, 0, 0, pages * PAGE))
-		t_bail("fallocate");
-	for (off = 0; off < pages * PAGE; off += PMD)
-		if (pwrite(fd, zero, PMD, off) != (ssize_t)PMD)
-			t_bail("pwrite");
-	free(zero);
-	if (fsync(fd))
-		t_bail("fsync");
-	return fd;
-}
-
-static char *map(int fd, unsigned long pages, int flags, bool huge)
-{
-	char *p = t_map(fd, pages * PAGE, PROT_READ | PROT_WRITE, flags, 0);
-
-	if (!p)
-		t_bail("mmap");
-	madvise(p, pages * PAGE, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	return p;
-}
 
 enum op { PUNCH, ZERO, ALLOC, TRUNCATE };
 
@@ -212,34 +183,24 @@ static void unpin(void)
 
 /* Tracing */
 
-static bool put(const char *path, const char *text)
-{
-	int f = open(path, O_WRONLY | O_APPEND);
-	bool ok = f >= 0 && write(f, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (f >= 0)
-		close(f);
-	return ok;
-}
-
 static void trace_end(void)
 {
-	put(INSTANCE "/events/fs_dax/dax_writeback_one/enable", "0");
-	put(INSTANCE "/events/dax_life/flush/enable", "0");
+	t_put(INSTANCE "/events/fs_dax/dax_writeback_one/enable", "0");
+	t_put(INSTANCE "/events/dax_life/flush/enable", "0");
 	rmdir(INSTANCE);
-	put(TRACING "/kprobe_events", "-:dax_life/flush");
+	t_put(TRACING "/kprobe_events", "-:dax_life/flush");
 }
 
 static void trace_setup(void)
 {
 	trace_end();	/* what a killed one has left */
-	flushes_seen = put(TRACING "/kprobe_events",
-			   "p:dax_life/flush arch_wb_cache_pmem addr=$arg1:x64 len=$arg2:x64");
+	flushes_seen = t_put(TRACING "/kprobe_events",
+			     "p:dax_life/flush arch_wb_cache_pmem addr=$arg1:x64 len=$arg2:x64");
 	mkdir(INSTANCE, 0755);
-	if (!put(INSTANCE "/events/fs_dax/dax_writeback_one/enable", "1"))
+	if (!t_put(INSTANCE "/events/fs_dax/dax_writeback_one/enable", "1"))
 		t_bail("no tracepoint dax_writeback_one");
 	if (flushes_seen)
-		flushes_seen = put(INSTANCE "/events/dax_life/flush/enable", "1");
+		flushes_seen = t_put(INSTANCE "/events/dax_life/flush/enable", "1");
 }
 
 static void trace_clear(void)
@@ -352,7 +313,7 @@ static u64 flush_page(int fd, char *p, unsigned long page)
  */
 static void find_memory(int fd)
 {
-	char *p = map(fd, NPAGES, MAP_SHARED, false);
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
 	u64 addr;
 
 	get_extents(fd);
@@ -493,8 +454,8 @@ static int flush(int c)
 	u64 faults;
 
 	for (mode = 0; mode < 2; mode++) {
-		int fd = new_file(FILE_NAME, NPAGES);
-		char *p = map(fd, NPAGES, MAP_SHARED, flush_case[c].huge);
+		int fd = t_open_written(dir, FILE_NAME, NPAGES);
+		char *p = t_map_pages(fd, NPAGES, MAP_SHARED, flush_case[c].huge);
 
 		find_memory(fd);
 		trace_clear();
@@ -559,8 +520,8 @@ static int refault(int k)
 
 	if (!room_for(pages))
 		return skip("the device is too small");
-	fd = new_file(FILE_NAME, pages);
-	p = map(fd, pages, MAP_SHARED, false);
+	fd = t_open_written(dir, FILE_NAME, pages);
+	p = t_map_pages(fd, pages, MAP_SHARED, false);
 	load_all(p, pages, pages);
 	if (do_op(fd, PUNCH, hole * PAGE, PAGE))
 		return fail("punch: %s", strerror(errno));
@@ -582,8 +543,8 @@ static int cost(int unused)
 	if (!room_for(mapped_pages[most]))
 		return skip("the device is too small");
 	for (k = 0; k <= most; k++) {
-		int fd = new_file(FILE_NAME, mapped_pages[most]);
-		char *p = map(fd, mapped_pages[most], MAP_SHARED, false);
+		int fd = t_open_written(dir, FILE_NAME, mapped_pages[most]);
+		char *p = t_map_pages(fd, mapped_pages[most], MAP_SHARED, false);
 
 		best[k] = ~0ULL;
 		for (i = 0; i < reps; i++) {
@@ -627,8 +588,8 @@ static char *pinned_file(int *fd)
 {
 	char *p;
 
-	*fd = new_file(FILE_NAME, NPAGES);
-	p = map(*fd, NPAGES, MAP_SHARED, false);
+	*fd = t_open_written(dir, FILE_NAME, NPAGES);
+	p = t_map_pages(*fd, NPAGES, MAP_SHARED, false);
 	*(volatile u64 *)(p + PINNED * PAGE) = 1;
 	pin(p + PINNED * PAGE);
 	return p;
@@ -757,8 +718,8 @@ static int remap_killed(int exchange)
 	u64 t;
 
 	/* The page is in the file that is locked last, of higher inode number. */
-	fd[0] = new_file(FILE_NAME, NPAGES);
-	fd[1] = new_file(CLONE_NAME, NPAGES);
+	fd[0] = t_open_written(dir, FILE_NAME, NPAGES);
+	fd[1] = t_open_written(dir, CLONE_NAME, NPAGES);
 	if (fstat(fd[0], &st[0]) || fstat(fd[1], &st[1]))
 		t_bail("fstat");
 	if (st[0].st_ino > st[1].st_ino) {
@@ -772,7 +733,7 @@ static int remap_killed(int exchange)
 			return skip("this file system cannot: %s", strerror(errno));
 		return fail("without a pin: %s", strerror(errno));
 	}
-	p = map(fd[1], NPAGES, MAP_SHARED, false);
+	p = t_map_pages(fd[1], NPAGES, MAP_SHARED, false);
 	*(volatile u64 *)(p + PINNED * PAGE) = 1;
 	pin(p + PINNED * PAGE);
 
@@ -823,8 +784,8 @@ static int expect_words(const char *p, const char *which, off_t from, off_t to,
  */
 static int write_mapped(int fd, bool huge, off_t from, off_t to, u64 old, u64 new)
 {
-	char *p = map(fd, PMD_PAGES, MAP_SHARED, huge);
-	char *q = map(fd, PMD_PAGES, MAP_PRIVATE, huge);
+	char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, huge);
+	char *q = t_map_pages(fd, PMD_PAGES, MAP_PRIVATE, huge);
 	int verdict, status, i;
 	u64 *buf;
 	pid_t pid;
@@ -888,7 +849,7 @@ static int write_hole(int huge)
 static int write_near(int store)
 {
 	int fd = t_open(dir, FILE_NAME, PMD);
-	char *p = map(fd, PMD_PAGES, MAP_SHARED, false);
+	char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, false);
 	u64 buf[PAGE / 8] = { 0 };
 	unsigned long i;
 	int verdict;
@@ -917,9 +878,9 @@ static int write_clone(int huge)
 	unsigned long i, k;
 
 	for (i = 0; i < ARRAY_SIZE(range); i++) {
-		int fd = new_file(FILE_NAME, PMD_PAGES), verdict;
+		int fd = t_open_written(dir, FILE_NAME, PMD_PAGES), verdict;
 		int to = t_open(dir, CLONE_NAME, 0);
-		char *p = map(fd, PMD_PAGES, MAP_SHARED, huge), *c;
+		char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, huge), *c;
 
 		/* Dirty, so that it is known what becomes of that as well */
 		for (k = 0; k < PMD; k += 8)
@@ -932,7 +893,7 @@ static int write_clone(int huge)
 		verdict = write_mapped(fd, huge, range[i][0], range[i][1], 0x01d, 0xda0000 + i);
 		if (verdict)
 			return verdict;
-		c = map(to, PMD_PAGES, MAP_SHARED, huge);
+		c = t_map_pages(to, PMD_PAGES, MAP_SHARED, huge);
 		verdict = expect_words(c, "the clone", 0, 0, 0x01d, 0) ?:
 			  expect_words(p, "mapped before it was cloned", range[i][0],
 				       range[i][1], 0x01d, 0xda0000 + i);
@@ -952,8 +913,8 @@ static int write_clone(int huge)
  */
 static int write_clone_self(int arg)
 {
-	int fd = new_file(FILE_NAME, PMD_PAGES), to = t_open(dir, CLONE_NAME, 0);
-	char *p = map(fd, PMD_PAGES, MAP_SHARED, false);
+	int fd = t_open_written(dir, FILE_NAME, PMD_PAGES), to = t_open(dir, CLONE_NAME, 0);
+	char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, false);
 	u64 v[8];
 	int i;
 
@@ -986,7 +947,7 @@ static int write_clone_self(int arg)
 
 static void race_reader(int fd, u64 seed)
 {
-	char *p = map(fd, RACE_PAGES, MAP_SHARED, false);
+	char *p = t_map_pages(fd, RACE_PAGES, MAP_SHARED, false);
 	u64 v;
 
 	while (!sh->stop) {
@@ -1067,8 +1028,8 @@ static u64 faults_elsewhere(int fd, off_t off)
 
 static int private_copy(int huge)
 {
-	int fd = new_file(FILE_NAME, NPAGES);
-	char *q = map(fd, NPAGES, MAP_PRIVATE, huge);
+	int fd = t_open_written(dir, FILE_NAME, NPAGES);
+	char *q = t_map_pages(fd, NPAGES, MAP_PRIVATE, huge);
 	u64 without, with, again;
 
 	*(volatile u64 *)(q + 5 * PAGE) = 1;
@@ -1132,7 +1093,7 @@ static int kmsg_open(void)
 {
 	int f = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
-	put("/sys/kernel/debug/clear_warn_once", "1");
+	t_put("/sys/kernel/debug/clear_warn_once", "1");
 	if (f >= 0)
 		lseek(f, 0, SEEK_END);
 	return f;

@@ -50,23 +50,14 @@ static struct shared {
 static const char *dir;
 static int fd;
 static char *p;				/* MAP_SHARED */
-static char why[256];
 static bool skipped;
 static struct hit *hit;			/* of this process */
 static u64 seed;
 static int max = 300;
 static double seconds = 5;
 
-#define CHECK(cond, ...) do {						\
-	if (!(cond)) {							\
-		int n_ = snprintf(why, sizeof(why), "line %d: ", __LINE__); \
-		snprintf(why + n_, sizeof(why) - n_, __VA_ARGS__);	\
-		return false;						\
-	}								\
-} while (0)
-
 #define SKIP(...) do {							\
-	snprintf(why, sizeof(why), __VA_ARGS__);			\
+	snprintf(t_why, sizeof(t_why), __VA_ARGS__);			\
 	skipped = true;							\
 	return true;							\
 } while (0)
@@ -550,7 +541,7 @@ static bool race(bool huge)
 	CHECK(n, "nothing was injected");
 	CHECK(!fsync(fd), "fsync: %s", strerror(errno));
 	CHECK(pwrite(fd, &v, 8, 0) == 8, "pwrite: %s", strerror(errno));
-	snprintf(why, sizeof(why), "%d injections: %d reported, %d found nobody; %d + %d AO; %llu loops",
+	snprintf(t_why, sizeof(t_why), "%d injections: %d reported, %d found nobody; %d + %d AO; %llu loops",
 		 n, told, busy, sh->hit[1].ao, sh->hit[2].ao,
 		 (unsigned long long)sh->loops);
 	return true;
@@ -614,7 +605,7 @@ int main(int argc, char **argv)
 
 		/* The default action is death, which is what a hang deserves. */
 		alarm(300 + seconds);
-		why[0] = 0;
+		t_why[0] = 0;
 		skipped = false;
 		memset(sh, 0, sizeof(*sh));
 		hit = &sh->hit[0];
@@ -628,10 +619,10 @@ int main(int argc, char **argv)
 		ok = cases[i].f();
 		if (ok && skipped)
 			printf("ok %d %s # SKIP %s: %s\n", ++t_num, cases[i].name,
-			       t_base(dir), why);
+			       t_base(dir), t_why);
 		else
 			t_result(ok, cases[i].name, "%s, %llu ms %s", t_base(dir),
-				 (unsigned long long)(now_us() - start) / 1000, why);
+				 (unsigned long long)(now_us() - start) / 1000, t_why);
 		munmap(p, SIZE);
 		close(fd);
 		t_unlink(dir, "dax_poison");

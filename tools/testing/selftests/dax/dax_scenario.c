@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define TRACING		"/sys/kernel/tracing"
 #define INSTANCE	TRACING "/instances/dax_scenario"
 #define NPAGES		16384UL
 #define SIZE		(NPAGES * PAGE)
@@ -36,16 +35,6 @@ row(const char *verdict, const char *what, const char *fmt, ...)
 
 #define verdict(ok) ((ok) ? "PASS" : "FAIL")
 
-static bool put(const char *path, const char *text)
-{
-	int f = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
-	bool ok = f >= 0 && write(f, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (f >= 0)
-		close(f);
-	return ok;
-}
-
 static bool has_range_lock(void)
 {
 	FILE *f = fopen("/proc/kallsyms", "r");
@@ -62,20 +51,20 @@ static bool has_range_lock(void)
 static void trace_setup(void)
 {
 	mkdir(INSTANCE, 0755);
-	tracing = put(INSTANCE "/events/fs_dax/dax_writeback_one/enable", "1");
+	tracing = t_put(INSTANCE "/events/fs_dax/dax_writeback_one/enable", "1");
 	/* Who waits shows on the stack: 2 and 4 are sleeping locks. */
 	range_lock = has_range_lock();
 	if (range_lock)
-		tracing &= put(INSTANCE "/events/lock/contention_begin/trigger",
-			       "stacktrace if flags == 2 || flags == 4");
+		tracing &= t_put(INSTANCE "/events/lock/contention_begin/trigger",
+				 "stacktrace if flags == 2 || flags == 4");
 }
 
 static void trace_end(void)
 {
-	put(INSTANCE "/events/fs_dax/dax_writeback_one/enable", "0");
+	t_put(INSTANCE "/events/fs_dax/dax_writeback_one/enable", "0");
 	if (range_lock)
-		put(INSTANCE "/events/lock/contention_begin/trigger",
-		    "!stacktrace if flags == 2 || flags == 4");
+		t_put(INSTANCE "/events/lock/contention_begin/trigger",
+		      "!stacktrace if flags == 2 || flags == 4");
 	rmdir(INSTANCE);
 }
 
@@ -125,34 +114,6 @@ static unsigned long trace_waits(const char *comm)
 	return n;
 }
 
-static int new_file(const char *name, unsigned long pages)
-{
-	int fd = t_open(dir, name, 0);
-	char *zero = calloc(1, PMD);
-	unsigned long off;
-
-	if (!t_is_dax(fd) && ftruncate(fd, 0))
-		t_bail("%s is not on DAX", dir);
-	for (off = 0; off < pages * PAGE; off += PMD)
-		if (pwrite(fd, zero, PMD, off) != (ssize_t)PMD)
-			t_bail("pwrite");
-	free(zero);
-	if (fsync(fd))
-		t_bail("fsync");
-	return fd;
-}
-
-static char *map(int fd, unsigned long pages, int flags, bool small)
-{
-	char *p = t_map(fd, pages * PAGE, PROT_READ | PROT_WRITE, flags, 0);
-
-	if (!p)
-		t_bail("mmap in %s", dir);
-	if (small)
-		madvise(p, pages * PAGE, MADV_NOHUGEPAGE);
-	return p;
-}
-
 static void punch(int fd, unsigned long page)
 {
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -178,7 +139,7 @@ static unsigned long flushed(int fd, char *p, bool with_punch)
 
 static void durability(int fd)
 {
-	char *p = map(fd, NPAGES, MAP_SHARED, true);
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
 	unsigned long n;
 
 	if (!tracing) {
@@ -196,7 +157,7 @@ static void durability(int fd)
 
 static void refault(int fd)
 {
-	char *p = map(fd, NPAGES, MAP_SHARED, true);
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
 	unsigned long i;
 	u64 faults, t;
 
@@ -263,9 +224,9 @@ static double per_second(struct load *l, int n)
 
 static void speed(int fd)
 {
-	int fd2 = new_file("dax_scenario2", 1024);
-	char *p = map(fd, NPAGES, MAP_SHARED, true);
-	char *q = map(fd2, 1024, MAP_SHARED, true);
+	int fd2 = t_open_written(dir, "dax_scenario2", 1024);
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
+	char *q = t_map_pages(fd2, 1024, MAP_SHARED, false);
 	struct load l[2] = { { .p = p, .pages = 1024 },
 			     { .p = p + 2048 * PAGE, .pages = 1024 } };
 	double one, same, apart;
@@ -292,7 +253,7 @@ static void speed(int fd)
 
 static void truncate_race(int fd)
 {
-	char *p = map(fd, NPAGES, MAP_SHARED, true);
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
 	struct load l[2] = { { .p = p, .pages = 256 }, { .p = p, .pages = 256 } };
 	unsigned long cuts = 0, stale = 0, zero = 0, waited;
 	u64 seed = 1, v, end;
@@ -339,7 +300,7 @@ static void truncate_race(int fd)
 
 static void cow(int fd)
 {
-	char *p = map(fd, 512, MAP_PRIVATE, false);
+	char *p = t_map_pages(fd, 512, MAP_PRIVATE, true);
 	u64 v = 0;
 	bool past, kept, gone;
 
@@ -367,7 +328,7 @@ static void map_sync(int fd)
 	/* Blocks that are not there yet, so that each fault syncs the file */
 	if (ftruncate(fd, 0) || ftruncate(fd, 64 * PAGE))
 		t_bail("ftruncate");
-	p = map(fd, 64, MAP_SHARED_VALIDATE | MAP_SYNC, true);
+	p = t_map_pages(fd, 64, MAP_SHARED_VALIDATE | MAP_SYNC, false);
 	for (i = 0; i < 64; i++)
 		if (!t_store(p + i * PAGE, i + 1) ||
 		    pread(fd, &v, 8, i * PAGE) != 8 || v != i + 1)
@@ -392,7 +353,7 @@ int main(int argc, char **argv)
 		dir = argv[i];
 		printf("\nDAX on %s (%s), range lock: %s\n", t_base(dir), dir,
 		       range_lock ? "yes" : "no");
-		fd = new_file("dax_scenario", NPAGES);
+		fd = t_open_written(dir, "dax_scenario", NPAGES);
 		durability(fd);
 		refault(fd);
 		speed(fd);

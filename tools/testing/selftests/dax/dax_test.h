@@ -46,6 +46,7 @@ typedef uint32_t u32;
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define __printf(a, b)	__attribute__((format(printf, a, b)))
+#define TRACING	"/sys/kernel/tracing"
 #define PAGE	4096UL
 #define PMD	(2UL << 20)
 
@@ -74,6 +75,26 @@ t_result(bool ok, const char *name, const char *fmt, ...)
 		t_failed++;
 	return ok;
 }
+
+/* Why a case has failed or was skipped, or what it has to say */
+static char t_why[256];
+
+static inline bool __printf(2, 3) t_fail(int line, const char *fmt, ...)
+{
+	int n = snprintf(t_why, sizeof(t_why), "line %d: ", line);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(t_why + n, sizeof(t_why) - n, fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+/* For cases, which are functions that return whether all is right */
+#define CHECK(cond, ...) do {						\
+	if (!(cond))							\
+		return t_fail(__LINE__, __VA_ARGS__);			\
+} while (0)
 
 /* What makes all the rest senseless. */
 static inline void __attribute__((noreturn)) __printf(1, 2)
@@ -184,6 +205,16 @@ static inline char *t_map(int fd, size_t len, int prot, int flags, off_t off)
 	return p;
 }
 
+static inline char *t_map_pages(int fd, unsigned long pages, int flags, bool huge)
+{
+	char *p = t_map(fd, pages * PAGE, PROT_READ | PROT_WRITE, flags, 0);
+
+	if (!p)
+		t_bail("mmap");
+	madvise(p, pages * PAGE, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return p;
+}
+
 static inline int t_open(const char *dir, const char *name, off_t size)
 {
 	char path[4096];
@@ -196,6 +227,25 @@ static inline int t_open(const char *dir, const char *name, off_t size)
 		t_bail("%s", path);
 	if (ftruncate(fd, size))
 		t_bail("ftruncate %s", path);
+	return fd;
+}
+
+/* Blocks there and written, in extents that huge pages fit, and clean */
+static inline int t_open_written(const char *dir, const char *name,
+				 unsigned long pages)
+{
+	int fd = t_open(dir, name, 0);
+	char *zero = calloc(1, PMD);
+	unsigned long off;
+
+	if (!zero || fallocate(fd, 0, 0, pages * PAGE))
+		t_bail("fallocate");
+	for (off = 0; off < pages * PAGE; off += PMD)
+		if (pwrite(fd, zero, PMD, off) != (ssize_t)PMD)
+			t_bail("pwrite");
+	free(zero);
+	if (fsync(fd))
+		t_bail("fsync");
 	return fd;
 }
 
@@ -217,6 +267,17 @@ static inline bool t_is_dax(int fd)
 		return false;
 	munmap(p, PAGE);
 	return true;
+}
+
+/* A line for a file of tracefs, or of another that takes lines */
+static inline bool t_put(const char *path, const char *text)
+{
+	int f = open(path, O_WRONLY | O_APPEND);
+	bool ok = f >= 0 && write(f, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (f >= 0)
+		close(f);
+	return ok;
 }
 
 static inline const char *t_base(const char *path)
