@@ -515,6 +515,8 @@ static void guard_test(struct kunit *test)
 	range_unlock(tree, &other);
 }
 
+static struct completion guards_done;
+
 static int guard_intr_thread(void *arg)
 {
 	struct range_lock *lock = arg;
@@ -538,6 +540,7 @@ static int guard_intr_thread(void *arg)
 		ACQUIRE(range_lock_shared_kill, guard)(tree, lock);
 		ret[3] = ACQUIRE_ERR(range_lock_shared_kill, &guard);
 	}
+	complete(&guards_done);
 	/* kthread_stop() collects the result */
 	while (!kthread_should_stop())
 		usleep_range(1000, 2000);
@@ -552,11 +555,13 @@ static void guard_signal_test(struct kunit *test)
 
 	take(test, &other, 0, 9, false);
 	range_lock_init(&lock, 1, 2);
+	init_completion(&guards_done);
 	task = kthread_run(guard_intr_thread, &lock, "range_lock_test");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
-	settle();
-	KUNIT_EXPECT_EQ(test, kthread_stop(task), 1);
+	/* If it sleeps on, it gets the range instead of the signal. */
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&guards_done, LIMIT), 0);
 	range_unlock(tree, &other);
+	KUNIT_EXPECT_EQ(test, kthread_stop(task), 1);
 }
 
 static void held_test(struct kunit *test)
@@ -788,8 +793,8 @@ static void stress_test(struct kunit *test)
 		put_task_struct(stress[i].task);
 	}
 	KUNIT_EXPECT_EQ(test, atomic_read(&clashes), 0);
-	kunit_info(test, "%d acquisitions, %d left for a signal\n",
-		   NR_STRESS * NR_ROUNDS, atomic_read(&cancelled));
+	kunit_info(test, "seeds 1 to %d, %d acquisitions, %d left for a signal\n",
+		   NR_STRESS, NR_STRESS * NR_ROUNDS, atomic_read(&cancelled));
 }
 
 static int range_lock_test_init(struct kunit *test)

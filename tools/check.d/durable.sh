@@ -12,9 +12,7 @@ rc=0
 
 # kernel NAME OPTION: both file systems in one VM, one report
 kernel() {
-	CMD="rc=0; for d in /mnt/ext4 /mnt/xfs; do
-		timeout -s KILL 300 /dax/dax_durable $2 -t ${LONG:+1}2 \$d || rc=1
-	done 2>&1; exit \$rc" vm_tap "durable $1" |
+	CMD="/dax/run-durable.sh $2 -t ${LONG:+1}2" vm_tap "durable $1" |
 		sed -E "s/^((not )?ok [0-9]+) /\1 - $1 /" || rc=1
 }
 

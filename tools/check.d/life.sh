@@ -18,6 +18,7 @@ ext4 xfs|fsync after punch in a huge page
 ext4 xfs|fsync after punch across huge pages
 ext4 xfs|fsync after zero range in a huge page
 ext4 xfs|fsync after truncate in a huge page
+ext4 xfs|fsync after truncate at the start of a huge page
      xfs|fsync after fallocate inside a huge page
 ext4 xfs|faults after punch, 1024 pages mapped
 ext4 xfs|faults after punch, 4096 pages mapped
@@ -36,6 +37,8 @@ ext4    |write into a mapped hole near a store
      xfs|write to shared blocks while mapped
      xfs|write to shared blocks mapped huge
      xfs|write to shared blocks from their mapping
+     xfs|write past the end of shared blocks, page pinned
+ext4    |swap with the boot loader while mapped
 ext4 xfs|huge page beside a private copy
 ext4 xfs|cost of a punch by pages mapped
 '

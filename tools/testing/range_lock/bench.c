@@ -108,7 +108,8 @@ static void bench(const char *name, void (*pair)(unsigned long), int threads)
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	for (i = 0; i < threads; i++) {
 		b[i] = (struct bench){ pair, 2 + i };
-		pthread_create(&pthread[i], NULL, run_thread, &b[i]);
+		if (pthread_create(&pthread[i], NULL, run_thread, &b[i]))
+			abort();
 	}
 	for (i = 0; i < threads; i++)
 		pthread_join(pthread[i], NULL);

@@ -731,7 +731,8 @@ int main(void)
 	range_lock_tree_init(&trees[1]);
 	for (r = reqs; r < reqs + NR_REQ; r++) {
 		r->stack = malloc(STACK_SIZE);
-		getcontext(&r->context);
+		if (!r->stack || getcontext(&r->context))
+			abort();
 		r->context.uc_stack.ss_sp = r->stack;
 		r->context.uc_stack.ss_size = STACK_SIZE;
 		makecontext(&r->context, run_requests, 0);

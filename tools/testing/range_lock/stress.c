@@ -350,9 +350,11 @@ int main(void)
 		range_lock_tree_init(&trees[t]);
 	for (i = 0; i < NR_THREADS; i++) {
 		threads[i].nr = i;
-		pthread_create(&threads[i].pthread, NULL, run_thread, &threads[i]);
+		if (pthread_create(&threads[i].pthread, NULL, run_thread, &threads[i]))
+			abort();
 	}
-	pthread_create(&signals, NULL, run_signals, NULL);
+	if (pthread_create(&signals, NULL, run_signals, NULL))
+		abort();
 	watch();
 	WRITE_ONCE(stop, true);
 	pthread_join(signals, NULL);

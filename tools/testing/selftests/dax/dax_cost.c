@@ -125,6 +125,8 @@ int main(int argc, char **argv)
 	huge_fd = t_open(argv[1], "dax_cost_huge", 0);
 	hole_fd = t_open(argv[1], "dax_cost_hole", len);
 	buf = calloc(1, PMD);
+	if (!v || !buf)
+		t_bail("calloc");
 	if (fallocate(fd, 0, 0, len) || fallocate(huge_fd, 0, 0, NPMD * PMD))
 		t_bail("fallocate");
 	for (i = 0; (size_t)i < pages; i++)
@@ -137,7 +139,7 @@ int main(int argc, char **argv)
 		t_bail("fsync");
 
 	for (kind = 0; kind < KINDS; kind++) {
-		bool huge = kind == PMD_READ || kind == PMD_WRITE, odd;
+		bool huge = kind == PMD_READ || kind == PMD_WRITE, odd = false;
 
 		if (kind == PWRITE_HOLE)
 			map_hole(fd, len);
@@ -145,7 +147,8 @@ int main(int argc, char **argv)
 		for (i = -2; i < reps; i++) {
 			double t;
 
-			odd = false;
+			if (i <= 0)	/* the others are not counted */
+				odd = false;
 			t = one(huge ? huge_fd : kind == HOLE ? hole_fd : fd,
 				kind, huge ? NPMD * PMD : len, &odd);
 			if (i >= 0)	/* warm by then */

@@ -125,14 +125,6 @@ static struct flush *flush;
 static u32 nflush;
 static u64 direct_map, lost_before;
 
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 /* ---- what the threads do ---- */
 
 static struct rec *log_next(struct log *log, enum kind kind, u64 from, u64 to)
@@ -820,7 +812,8 @@ static bool calibrate(const char *dir, char *why, size_t len)
 	map_all(&a);
 	direct_map = 0;
 	trace_start();
-	t_store(a.map[0] + PAGE, 1);
+	if (!t_store(a.map[0] + PAGE, 1))
+		t_bail("SIGBUS");
 	phys = place(a.pagemap, a.map[0] + PAGE);
 	if (fsync(fd))
 		t_bail("fsync");

@@ -38,6 +38,10 @@ struct xfs_exchange_range {
 #define XFS_IOC_EXCHANGE_RANGE	_IOW('X', 129, struct xfs_exchange_range)
 #endif
 
+#ifndef EXT4_IOC_SWAP_BOOT
+#define EXT4_IOC_SWAP_BOOT	_IO('f', 17)
+#endif
+
 #define INSTANCE	TRACING "/instances/dax_life"
 #define FILE_NAME	"dax_life"
 #define CLONE_NAME	"dax_life2"
@@ -50,7 +54,7 @@ struct xfs_exchange_range {
 
 /* What a row's processes tell each other, and the row us */
 static struct shared {
-	_Atomic u32 touched, stop, gen, wrong, loads;
+	_Atomic u32 touched, stop, gen, wrong, loads, holes;
 	_Atomic int verdict;		/* -1: none yet */
 	char why[512];
 } *sh;
@@ -125,7 +129,8 @@ static bool ends(pid_t pid, int ms, int *status)
 	}
 }
 
-static bool sleeping(pid_t pid)
+/* Is it asleep, and how long was it in the kernel, in ticks? */
+static bool sleeping(pid_t pid, unsigned long *stime)
 {
 	char path[64], state = 0;
 	FILE *f;
@@ -134,23 +139,30 @@ static bool sleeping(pid_t pid)
 	f = fopen(path, "r");
 	if (!f)
 		return false;
-	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+	if (fscanf(f, "%*d (%*[^)]) %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %lu",
+		   &state, stime) != 2)
 		state = 0;
 	fclose(f);
 	return state == 'S' || state == 'D';
 }
 
-/* It is asleep and stays so: it has come to where it waits. */
-static bool waits(pid_t pid)
+/*
+ * It is asleep and stays so: it has come to where it waits.  Or, if @spins will
+ * do, it has been in the kernel for half a second and gets no further.
+ */
+static bool __waits(pid_t pid, bool spins)
 {
+	unsigned long stime = 0, limit = sysconf(_SC_CLK_TCK) / 2;
 	int i, n = 0;
 
-	for (i = 0; i < 150 && n < 10; i++) {
+	for (i = 0; i < 150 && n < 10 && !(spins && stime > limit); i++) {
 		usleep(20000);
-		n = sleeping(pid) ? n + 1 : 0;
+		n = sleeping(pid, &stime) ? n + 1 : 0;
 	}
-	return n == 10;
+	return n == 10 || (spins && stime > limit);
 }
+
+static bool waits(pid_t pid) { return __waits(pid, false); }
 
 static bool comes(const _Atomic u32 *what, int ms)
 {
@@ -346,6 +358,7 @@ static const struct {
 	{ ZERO,	    700 * PAGE + 104, PAGE, true, PMD_PAGES, 1, 2 * PMD_PAGES },
 	{ TRUNCATE, 1200 * PAGE + 2504, SIZE, true, PMD_PAGES, 1, 2 * PMD_PAGES },
 	{ ALLOC,    700 * PAGE, PAGE, true, PMD_PAGES, 1, 2 * PMD_PAGES },
+	{ TRUNCATE, 1024 * PAGE + 2504, SIZE, true, PMD_PAGES, 1, 2 * PMD_PAGES },
 };
 
 static bool is_dirty(int c, unsigned long page)
@@ -740,8 +753,9 @@ static int remap_killed(int exchange)
 	pid = start();
 	if (!pid)
 		_exit(remap(exchange, fd[0], fd[1]) ? errno : 0);
-	if (ends(pid, 500, &status)) {
+	if (!__waits(pid, true)) {
 		unpin();
+		ends(pid, 5000, &status);
 		return fail("does not wait for the pin: status %x", status);
 	}
 	t = now_us();
@@ -957,6 +971,8 @@ static void race_reader(int fd, u64 seed)
 
 		if (!(gen & 1) && sh->gen == gen && (!ok || v != gen))
 			sh->wrong++;
+		if (ok && !v)
+			sh->holes++;
 		sh->loads++;
 		if (rnd(&seed) % 8 == 0)
 			madvise(p, RACE_PAGES * PAGE, MADV_DONTNEED);
@@ -968,8 +984,11 @@ static int write_race(int seconds)
 {
 	int fd = t_open(dir, FILE_NAME, RACE_PAGES * PAGE), i, status;
 	u64 *buf = malloc(RACE_PAGES * PAGE), end;
+	u32 before, k;
 	pid_t pid[2];
 
+	if (!buf)
+		t_bail("malloc");
 	sh->gen = 1;
 	for (i = 0; i < 2; i++) {
 		pid[i] = start();
@@ -985,7 +1004,9 @@ static int write_race(int seconds)
 		if (ftruncate(fd, 0) || ftruncate(fd, RACE_PAGES * PAGE))
 			t_bail("ftruncate");
 		/* Let them map holes. */
-		usleep(200);
+		before = sh->holes;
+		for (k = 0; k < 250 && sh->holes == before; k++)
+			usleep(200);
 		if (pwrite(fd, buf, RACE_PAGES * PAGE, 0) != (ssize_t)(RACE_PAGES * PAGE))
 			t_bail("pwrite");
 		sh->gen = gen;
@@ -999,8 +1020,79 @@ static int write_race(int seconds)
 		if (!ends(pid[i], 30000, &status) || status)
 			return fail("a reader hangs or has died");
 	free(buf);
-	return say(sh->wrong ? T_FAIL : T_PASS, "%u writes into holes, %u loads, %u wrong",
-		   sh->gen / 2, sh->loads, sh->wrong);
+	return say(sh->wrong || !sh->holes ? T_FAIL : T_PASS,
+		   "%u writes into holes, %u loads, %u of holes, %u wrong",
+		   sh->gen / 2, sh->loads, sh->holes, sh->wrong);
+}
+
+/*
+ * What extends a file zeroes the rest of its last page.  If its blocks are
+ * shared that waits for who uses the page, who may need to fault another one.
+ */
+static int extend_clone(int by_fallocate)
+{
+	off_t size = 4 * PAGE + 1000, more = 10 * PAGE;
+	int fd = t_open_written(dir, FILE_NAME, PMD_PAGES);
+	int to = t_open(dir, CLONE_NAME, 0), status;
+	pid_t pid, toucher;
+	bool waited;
+	u64 v = 0, w;
+	char *p;
+
+	if (ftruncate(fd, size) || pwrite(fd, &size, 8, 0) != 8)
+		t_bail("pwrite");
+	if (ioctl(to, FICLONE, fd)) {
+		if (errno == EOPNOTSUPP)
+			return skip("no shared blocks here");
+		t_bail("FICLONE");
+	}
+	p = t_map_pages(to, 64, MAP_SHARED, false);
+	if (!t_load(p + 4 * PAGE, &v))
+		t_bail("SIGBUS");
+	pin(p + 4 * PAGE);
+	pid = start();
+	if (!pid) {
+		if (by_fallocate)
+			_exit(fallocate(to, 0, more, PAGE) ? errno : 0);
+		_exit(pwrite(to, &v, 8, more) == 8 ? 0 : errno);
+	}
+	waited = waits(pid);
+	toucher = start();
+	if (!toucher)
+		_exit(!t_load(p + PAGE, &w));
+	if (!ends(toucher, 3000, &status)) {
+		unpin();
+		ends(pid, 5000, &status);
+		return fail("a fault on another page waits as well");
+	}
+	unpin();
+	if (status)
+		return fail("SIGBUS");
+	if (!ends(pid, 5000, &status) || status)
+		return fail("does not end well when the pin is gone");
+	if (!t_load(p + 4 * PAGE + 1000, &v) || v)
+		return fail("the rest of the page is not zero");
+	return pass("%s", waited ? "waited for the pin, alone" : "did not wait");
+}
+
+/* The file's blocks go to the boot loader's inode, and come back. */
+static int swap_boot(int unused)
+{
+	int fd = t_open_written(dir, FILE_NAME, NPAGES);
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
+	u64 v;
+
+	*(volatile u64 *)(p + 5 * PAGE) = 77;
+	if (ioctl(fd, EXT4_IOC_SWAP_BOOT))
+		return errno == ENOTTY ? skip("ext4 only") :
+					 fail("EXT4_IOC_SWAP_BOOT: %s", strerror(errno));
+	if (t_load(p + 5 * PAGE, &v))
+		return fail("blocks of another inode are still mapped");
+	if (ioctl(fd, EXT4_IOC_SWAP_BOOT))
+		return fail("EXT4_IOC_SWAP_BOOT, again: %s", strerror(errno));
+	if (!t_load(p + 5 * PAGE, &v) || v != 77)
+		return fail("what was stored before is lost");
+	return pass("unmapped");
 }
 
 /* 8: a private copy of a page costs nobody else his huge page */
@@ -1062,6 +1154,7 @@ static const struct row rows[] = {
 	{ "fsync after zero range in a huge page", flush, 9 },
 	{ "fsync after truncate in a huge page", flush, 10 },
 	{ "fsync after fallocate inside a huge page", flush, 11 },
+	{ "fsync after truncate at the start of a huge page", flush, 12 },
 	{ "faults after punch, 1024 pages mapped", refault, 0 },
 	{ "faults after punch, 4096 pages mapped", refault, 1 },
 	{ "faults after punch, 16384 pages mapped", refault, 2 },
@@ -1083,6 +1176,9 @@ static const struct row rows[] = {
 	{ "write to shared blocks while mapped", write_clone, false },
 	{ "write to shared blocks mapped huge", write_clone, true },
 	{ "write to shared blocks from their mapping", write_clone_self, 0 },
+	{ "write past the end of shared blocks, page pinned", extend_clone, false },
+	{ "fallocate past the end of shared blocks, page pinned", extend_clone, true },
+	{ "swap with the boot loader while mapped", swap_boot, 0 },
 	{ "huge page beside a private copy", private_copy, true },
 };
 
@@ -1094,8 +1190,8 @@ static int kmsg_open(void)
 	int f = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	t_put("/sys/kernel/debug/clear_warn_once", "1");
-	if (f >= 0)
-		lseek(f, 0, SEEK_END);
+	if (f < 0 || lseek(f, 0, SEEK_END) < 0)
+		t_bail("/dev/kmsg");
 	return f;
 }
 

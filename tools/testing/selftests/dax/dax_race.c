@@ -530,6 +530,8 @@ static void *thread(void *arg)
 	int prot = PROT_READ | PROT_WRITE;
 	struct me *me = calloc(1, sizeof(*me));
 
+	if (!me)
+		t_bail("calloc");
 	me->id = (intptr_t)arg;
 	me->rng = seed * 1000003 + me->id;
 	me->sync = t_map(fd, NPAGES * PAGE, prot, MAP_SHARED_VALIDATE | MAP_SYNC, 0);
@@ -603,6 +605,8 @@ static void final_check(void)
 	char *map = t_map(fd, NPAGES * PAGE, PROT_READ, MAP_SHARED, 0);
 	int i;
 
+	if (!map)
+		t_bail("mmap");
 	for (i = 0; i < NPAGES; i++) {
 		op_read(&me, i, map);
 		op_pread(&me, i);

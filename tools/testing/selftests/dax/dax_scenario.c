@@ -211,7 +211,8 @@ static double per_second(struct load *l, int n)
 	stop = false;
 	for (i = 0; i < n; i++) {
 		l[i].n = 0;
-		pthread_create(&l[i].thread, NULL, fault_loop, &l[i]);
+		if (pthread_create(&l[i].thread, NULL, fault_loop, &l[i]))
+			t_bail("pthread_create");
 	}
 	usleep(1000000);
 	stop = true;
@@ -262,7 +263,8 @@ static void truncate_race(int fd)
 	trace_clear();
 	stop = false;
 	for (i = 0; i < 2; i++)
-		pthread_create(&l[i].thread, NULL, fault_loop, &l[i]);
+		if (pthread_create(&l[i].thread, NULL, fault_loop, &l[i]))
+			t_bail("pthread_create");
 	prctl(PR_SET_NAME, "truncate");
 	for (end = now_us() + 1000000; now_us() < end; cuts++) {
 		unsigned long k = rnd(&seed) % 256, j;

@@ -50,6 +50,19 @@ typedef uint32_t u32;
 #define PAGE	4096UL
 #define PMD	(2UL << 20)
 
+static inline u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static inline u64 now_us(void)
+{
+	return now_ns() / 1000;
+}
+
 enum { T_PASS = 0, T_FAIL = 1, T_SKIP = 4 };
 
 static int t_num, t_failed;
@@ -78,6 +91,7 @@ t_result(bool ok, const char *name, const char *fmt, ...)
 
 /* Why a case has failed or was skipped, or what it has to say */
 static char t_why[256];
+static bool t_skipped;
 
 static inline bool __printf(2, 3) t_fail(int line, const char *fmt, ...)
 {
@@ -96,6 +110,23 @@ static inline bool __printf(2, 3) t_fail(int line, const char *fmt, ...)
 		return t_fail(__LINE__, __VA_ARGS__);			\
 } while (0)
 
+#define SKIP(...) do {							\
+	snprintf(t_why, sizeof(t_why), __VA_ARGS__);			\
+	t_skipped = true;						\
+	return true;							\
+} while (0)
+
+/* A KTAP line for a case that began at @start */
+static inline void t_case(bool ok, const char *name, const char *on, u64 start)
+{
+	if (ok && t_skipped)
+		printf("ok %d %s # SKIP %s: %s\n", ++t_num, name, on, t_why);
+	else
+		t_result(ok, name, "%s, %llu ms %s", on,
+			 (unsigned long long)(now_us() - start) / 1000, t_why);
+	fflush(stdout);
+}
+
 /* What makes all the rest senseless. */
 static inline void __attribute__((noreturn)) __printf(1, 2)
 t_bail(const char *fmt, ...)
@@ -110,14 +141,6 @@ t_bail(const char *fmt, ...)
 	printf(" (%s)\n", strerror(err));
 	fflush(stdout);
 	_exit(T_FAIL);
-}
-
-static inline u64 now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000ULL + ts.tv_nsec / 1000;
 }
 
 /* splitmix64: all of it follows from the seed */

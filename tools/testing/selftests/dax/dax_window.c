@@ -193,8 +193,8 @@ static bool reader_sees_hole(int fd)
 		u64 val = 1;
 		char *p = t_map(fd, FILE_SIZE, PROT_READ, MAP_SHARED, 0);
 
-		madvise(p, FILE_SIZE, MADV_NOHUGEPAGE);
-		_exit(!p || !t_load(p + VICTIM, &val) || val);
+		_exit(!p || madvise(p, FILE_SIZE, MADV_NOHUGEPAGE) ||
+		      !t_load(p + VICTIM, &val) || val);
 	}
 	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
 }

@@ -3,6 +3,6 @@
 # What an operation takes away and what stays, on each file system; -c: what it
 # costs.  See dax_life.c.
 
-cd "$(dirname "$0")" || exit 1
+. "$(dirname "$0")/dirs.sh"
 # shellcheck disable=SC2086
-exec ./dax_life "$@" ${DAX_DIRS:-/mnt/ext4 /mnt/xfs}
+exec ./dax_life "$@" $dirs

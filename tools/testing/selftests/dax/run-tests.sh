@@ -4,9 +4,8 @@
 #
 #	run-tests.sh [seconds of dax_race per file system [seed]]
 
-cd "$(dirname "$0")" || exit 1
+. "$(dirname "$0")/dirs.sh"
 seconds=${1:-20} seed=${2:-}
-dirs=${DAX_DIRS:-/mnt/ext4 /mnt/xfs}
 tmp=$(mktemp) || exit 1
 trap 'rm -f "$tmp"' EXIT
 passed=0 failed=0 n=0
@@ -30,12 +29,13 @@ subtest() {
 	plan=$(sed -n 's/^ *1\.\.\([0-9]*\).*/\1/p' "$tmp" | head -n 1)
 	ran=$(grep -c '^\(not \)\?ok ' "$tmp")
 	bad=$(grep -c '^not ok ' "$tmp")
+	skipped=$(grep -c '^ok .* # SKIP' "$tmp")
 	if [ "$rc" != 0 ]; then
 		result 1 "$name # exit status $rc, $bad of $ran failed"
 	elif [ -z "$plan" ] || [ "$ran" != "$plan" ]; then
 		result 1 "$name # $ran results of ${plan:-an unknown number}"
 	else
-		result "$bad" "$name # $ran passed"
+		result "$bad" "$name # $((ran - skipped - bad)) passed, $skipped skipped"
 	fi
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # DAX at work on both file systems, for people to read.
 
-cd "$(dirname "$0")" || exit 1
+. "$(dirname "$0")/dirs.sh"
 uname -sr
 # shellcheck disable=SC2086
-exec ./dax_scenario "$@" ${DAX_DIRS:-/mnt/ext4 /mnt/xfs}
+exec ./dax_scenario "$@" $dirs
