@@ -20,6 +20,9 @@ help: ## this list
 	@echo
 	@echo '  kernel, vm  CONFIG=default|debug  BASE=1 (without the series)  KNOBS=1 (locks can be switched off)'
 	@echo "  vm          SMP=n  ICOUNT=1  KUNIT=1  TIMEOUT=seconds  APPEND='...'  CMD='...' (none: a shell)"
+	@echo '              EXPECT_WARN=1 (a warning of the kernel does not fail it)'
+	@echo '  export      FORCE=1 (overwrite what was edited here since make tree)'
+	@echo '  compilers   CC=  CLANG= (for make check)'
 	@echo '  base        LINUX=tree or tarball of the base, instead of a download'
 
 run: ## boot the patched kernel and show the DAX scenario on ext4 and xfs
