@@ -107,9 +107,11 @@ checkpatch() {
 		ignore=FILE_PATH_CHANGES,GIT_COMMIT_ID,$kernel_ignore
 		case $(subject "$c") in
 		tools/*|selftests/*) ignore+=,$tools_ignore ;;
-		# A line for each argument, and two tabs before what continues
-		xfs:*) ignore+=,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT ;;
 		esac
+		# xfs has a line for each argument, and two tabs before what
+		# continues.
+		git -C "$build/linux" diff --quiet "$c~" "$c" -- fs/xfs ||
+			ignore+=,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT
 		# Sign-offs and maintainers are added when the series is sent; the
 		# one patch to MAINTAINERS speaks for all new files.
 		if out=$(cd "$build/linux" && scripts/checkpatch.pl --strict --no-signoff --terse --no-summary \
