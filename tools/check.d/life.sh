@@ -39,6 +39,7 @@ ext4    |write into a mapped hole near a store
      xfs|write to shared blocks from their mapping
      xfs|write past the end of shared blocks, page pinned
 ext4    |swap with the boot loader while mapped
+     xfs|swap of all extents while a page is pinned
 ext4 xfs|huge page beside a private copy
 ext4 xfs|cost of a punch by pages mapped
 '

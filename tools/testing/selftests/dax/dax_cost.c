@@ -18,13 +18,14 @@ static inline u64 __rdtsc(void) { return now_us() * 1000; }
 
 /* PWRITE_HOLE comes last: it maps a hole in the file, which tells on all writes. */
 enum {
-	READ, WRITE, MKWRITE, COW, HOLE, PMD_READ, PMD_WRITE, PWRITE_8, PWRITE_4K,
-	PWRITE_HOLE, KINDS
+	READ, WRITE, MKWRITE, COW, HOLE, READ_BESIDE, WRITE_BESIDE, PMD_READ,
+	PMD_WRITE, PWRITE_8, PWRITE_4K, PWRITE_HOLE, KINDS
 };
 
 static const char * const kind_name[KINDS] = {
-	"read", "write", "mkwrite", "cow", "hole", "pmd_read", "pmd_write",
-	"pwrite_8", "pwrite_4k", "pwrite_4k_hole",
+	"read", "write", "mkwrite", "cow", "hole", "read_beside_pmd",
+	"write_beside_pmd", "pmd_read", "pmd_write", "pwrite_8", "pwrite_4k",
+	"pwrite_4k_hole",
 };
 
 #define NPMD	16
@@ -70,6 +71,22 @@ static void map_hole(int fd, size_t len)
 	munmap(p, PAGE);
 }
 
+/* An entry of a PMD, which faults on other pages of the file have to look for */
+static void map_pmd(int fd, off_t off)
+{
+	char *p = t_map(fd, PMD, PROT_READ, MAP_SHARED, off);
+	u64 faults;
+
+	if (!p)
+		t_bail("mmap");
+	madvise(p, PMD, MADV_HUGEPAGE);
+	faults = t_faults();
+	touch(p, PMD, PAGE, false);
+	if (t_faults() - faults > 4)
+		t_bail("the file system gives no huge page");
+	munmap(p, PMD);
+}
+
 static double one(int fd, int kind, size_t len, bool *odd)
 {
 	bool huge = kind == PMD_READ || kind == PMD_WRITE;
@@ -90,7 +107,8 @@ static double one(int fd, int kind, size_t len, bool *odd)
 	if (kind == MKWRITE)
 		touch(p, len, step, false);
 	faults = t_faults();
-	t = touch(p, len, step, kind != READ && kind != HOLE && kind != PMD_READ);
+	t = touch(p, len, step, kind != READ && kind != HOLE &&
+		  kind != READ_BESIDE && kind != PMD_READ);
 	faults = t_faults() - faults;
 	if (faults < len / step || faults > len / step + 4)
 		*odd = true;
@@ -108,7 +126,8 @@ static int cmp(const void *a, const void *b)
 int main(int argc, char **argv)
 {
 	size_t pages = argc > 2 ? atoi(argv[2]) : 1024, len;
-	int reps = argc > 3 ? atoi(argv[3]) : 12, kind, i, fd, huge_fd, hole_fd;
+	int reps = argc > 3 ? atoi(argv[3]) : 12, kind, i;
+	int fd, huge_fd, hole_fd, beside_fd, of_kind[KINDS];
 	double *v = calloc(reps, sizeof(*v));
 	const char *fs;
 	char *buf;
@@ -124,6 +143,9 @@ int main(int argc, char **argv)
 	fd = t_open(argv[1], "dax_cost", 0);
 	huge_fd = t_open(argv[1], "dax_cost_huge", 0);
 	hole_fd = t_open(argv[1], "dax_cost_hole", len);
+	beside_fd = t_open_written(argv[1], "dax_cost_beside",
+				   (len + 2 * PMD - 1) / PMD * PMD / PAGE);
+	map_pmd(beside_fd, (len + PMD - 1) / PMD * PMD);
 	buf = calloc(1, PMD);
 	if (!v || !buf)
 		t_bail("calloc");
@@ -138,6 +160,12 @@ int main(int argc, char **argv)
 	if (fsync(fd) || fsync(huge_fd))
 		t_bail("fsync");
 
+	for (kind = 0; kind < KINDS; kind++)
+		of_kind[kind] = fd;
+	of_kind[HOLE] = hole_fd;
+	of_kind[READ_BESIDE] = of_kind[WRITE_BESIDE] = beside_fd;
+	of_kind[PMD_READ] = of_kind[PMD_WRITE] = huge_fd;
+
 	for (kind = 0; kind < KINDS; kind++) {
 		bool huge = kind == PMD_READ || kind == PMD_WRITE, odd = false;
 
@@ -149,8 +177,8 @@ int main(int argc, char **argv)
 
 			if (i <= 0)	/* the others are not counted */
 				odd = false;
-			t = one(huge ? huge_fd : kind == HOLE ? hole_fd : fd,
-				kind, huge ? NPMD * PMD : len, &odd);
+			t = one(of_kind[kind], kind, huge ? NPMD * PMD : len,
+				&odd);
 			if (i >= 0)	/* warm by then */
 				v[i] = t;
 		}
@@ -167,8 +195,10 @@ int main(int argc, char **argv)
 	close(fd);
 	close(huge_fd);
 	close(hole_fd);
+	close(beside_fd);
 	t_unlink(argv[1], "dax_cost");
 	t_unlink(argv[1], "dax_cost_huge");
 	t_unlink(argv[1], "dax_cost_hole");
+	t_unlink(argv[1], "dax_cost_beside");
 	return T_PASS;
 }
