@@ -41,6 +41,7 @@ ext4    |write into a mapped hole near a store
 ext4    |swap with the boot loader while mapped
      xfs|swap of all extents while a page is pinned
 ext4 xfs|huge page beside a private copy
+     xfs|exchange with a file that is not on DAX, page pinned
 ext4 xfs|cost of a punch by pages mapped
 '
 
@@ -88,11 +89,15 @@ judge() {
 # kernel NAME [BASE]: what it does, and what that costs
 failed=0
 kernel() {
-	local args out=$build/log/life.$1 rc
-	for args in '' -c; do
-		rc=0
-		BASE=${2:-} EXPECT_WARN=${2:-} ICOUNT=${args:+1} VM_TRUST_KERNEL=1 \
-			CMD="/dax/run-life.sh $args" "$top/tools/vm.sh" > "$out" || rc=$?
+	local args icount cmd out=$build/log/life.$1 rc
+	for args in '' -i -c; do
+		rc=0 icount='' cmd="/dax/run-life.sh $args"
+		case $args in
+		-c) icount=1 ;;
+		-i) cmd='umount /mnt/xfs && mount -o dax=inode /dev/pmem1 /mnt/xfs && /dax/dax_life -i /mnt/xfs' ;;
+		esac
+		BASE=${2:-} EXPECT_WARN=${2:-} ICOUNT=$icount VM_TRUST_KERNEL=1 \
+			CMD=$cmd "$top/tools/vm.sh" > "$out" || rc=$?
 		if ! judge "$1" < "$out"; then
 			failed=1
 		elif [ $rc -ne 0 ] && [ "$1" != base ]; then
