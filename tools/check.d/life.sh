@@ -41,6 +41,7 @@ ext4    |write into a mapped hole near a store
 ext4    |swap with the boot loader while mapped
      xfs|swap of all extents while a page is pinned
 ext4 xfs|huge page beside a private copy
+     xfs|huge page of shared blocks beside a page of the clone
      xfs|exchange with a file that is not on DAX, page pinned
 ext4 xfs|cost of a punch by pages mapped
 '

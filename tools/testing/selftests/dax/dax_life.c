@@ -7,8 +7,8 @@
  *	dax_life [-r TEXT] DIR...	-r: only the rows that have TEXT in their names
  *	dax_life -c DIR...		what a punch costs, where time counts instructions
  *	dax_life -i DIR...		where some files are on DAX: with mount -o dax=inode
- *	dax_life -b DIR...		file systems that do not break layouts, on kernels
- *					with the test-only patch for that
+ *	dax_life -b DIR...		what goes wrong only on kernels with a test-only
+ *					patch: layouts not broken, copies that fail
  *
  * A row runs in processes of its own, which are gone when it is over: it has
  * three minutes.  What keeps it from ending (pins, processes that keep pages
@@ -1217,12 +1217,80 @@ static int exchange_half(int unused)
 	return pass("waited for the pin");
 }
 
+/* A page of blocks that two files share is mapped by one, the PMD by the other. */
+static int share_huge(int unused)
+{
+	static const off_t other[] = { 0, PMD + 5 * PAGE };
+	int fd = t_open_written(dir, FILE_NAME, NPAGES);
+	int to = t_open(dir, CLONE_NAME, 0);
+	char *p, *q;
+	u64 v = 77;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (pwrite(fd, &v, 8, other[i]) != 8)
+			t_bail("pwrite");
+	if (ioctl(to, FICLONE, fd)) {
+		if (errno == EOPNOTSUPP)
+			return skip("no shared blocks here");
+		t_bail("FICLONE");
+	}
+	p = t_map_pages(fd, NPAGES, MAP_SHARED, true);
+	q = t_map_pages(to, NPAGES, MAP_SHARED, false);
+	for (i = 0; i < 2; i++) {
+		if (!t_load(q + other[i], &v) || v != 77)
+			return fail("the clone: SIGBUS or %llu", (unsigned long long)v);
+		if (!t_load(p + other[i] / PMD * PMD, &v) ||
+		    !t_load(p + other[i], &v) || v != 77)
+			return fail("SIGBUS in the first PMD but %d, or %llu", i,
+				    (unsigned long long)v);
+		*(volatile u64 *)(q + other[i]) = 78;
+		if (!t_load(p + other[i], &v) || v != 77)
+			return fail("a store to the clone is seen");
+		if (do_op(to, PUNCH, other[i], PAGE))
+			return fail("punch: %s", strerror(errno));
+		if (!t_load(p + other[i], &v) || v != 77 ||
+		    !t_load(q + other[i], &v) || v)
+			return fail("wrong after a punch");
+	}
+	return pass("each reads its own");
+}
+
+/* The copy that a store to shared blocks makes fails. */
+static int copy_fails(int huge)
+{
+	int fd = t_open_written(dir, FILE_NAME, NPAGES);
+	int to = t_open(dir, CLONE_NAME, 0);
+	u64 v = 77;
+	char *p;
+
+	if (pwrite(fd, &v, 8, 5 * PAGE) != 8)
+		t_bail("pwrite");
+	if (ioctl(to, FICLONE, fd)) {
+		if (errno == EOPNOTSUPP)
+			return skip("no shared blocks here");
+		t_bail("FICLONE");
+	}
+	p = t_map_pages(fd, NPAGES, MAP_SHARED, huge);
+	if (fsync(fd))
+		t_bail("fsync");
+	trace_clear();
+	if (t_store(p + 5 * PAGE, 1))
+		return fail("a store goes to blocks that nothing was copied to");
+	if (fsync(fd))
+		return fail("fsync: %s", strerror(errno));
+	trace_read(fd);
+	if (written[5])
+		return fail("fsync flushes blocks that the file has not got");
+	if (!t_load(p + 5 * PAGE, &v) || v != 77)
+		return fail("SIGBUS, or %llu, for what was there", (unsigned long long)v);
+	return pass("SIGBUS, and nothing is changed");
+}
+
 /*
  * Truncation of pages whose layout nobody has broken: the kernel says so, once,
  * and does it all the same.
  */
-#define SKIP_BREAK "/sys/module/dax/parameters/skip_break"
-
 static const struct {
 	enum op op;
 	bool huge, pinned;
@@ -1319,6 +1387,7 @@ struct row {
 	const char *name;
 	int (*run)(int arg);
 	int arg;
+	const char *knob;	/* of the kernel, that is on meanwhile */
 	const char *warns;	/* where the one warning is that it must bring about */
 };
 
@@ -1362,6 +1431,7 @@ static const struct row rows[] = {
 	{ "swap with the boot loader while mapped", swap_boot, 0 },
 	{ "swap of all extents while a page is pinned", swap_extents, 0 },
 	{ "huge page beside a private copy", private_copy, true },
+	{ "huge page of shared blocks beside a page of the clone", share_huge, 0 },
 };
 
 static const struct row inode_row = {
@@ -1369,15 +1439,17 @@ static const struct row inode_row = {
 };
 
 #define UNBROKEN(name, c) \
-	{ name ", layout not broken", unbroken, c, " at dax_truncate_range+" }
+	{ name ", layout not broken", unbroken, c, "skip_break", " at dax_truncate_range+" }
 
-static const struct row unbroken_rows[] = {
+static const struct row knob_rows[] = {
 	UNBROKEN("punch", 0),
 	UNBROKEN("truncate", 1),
 	UNBROKEN("punch in a huge page", 2),
 	UNBROKEN("truncate in a huge page", 3),
 	UNBROKEN("punch of a pinned page", 4),
 	UNBROKEN("truncate of a pinned page", 5),
+	{ "store to shared blocks, the copy fails", copy_fails, false, "fail_copy" },
+	{ "store to shared huge blocks, the copy fails", copy_fails, true, "fail_copy" },
 };
 
 static const struct row cost_row = { "cost of a punch by pages mapped", cost, 0 };
@@ -1448,6 +1520,14 @@ static bool reap(pid_t group)
 	return false;
 }
 
+static bool set_knob(const char *name, const char *to)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/module/dax/parameters/%s", name);
+	return t_put(path, to);
+}
+
 static bool run(const struct row *r)
 {
 	int kmsg = kmsg_open(), status = 0, warnings;
@@ -1458,6 +1538,8 @@ static bool run(const struct row *r)
 
 	memset(sh, 0, sizeof(*sh));
 	sh->verdict = -1;
+	if (r->knob && !set_knob(r->knob, "1"))
+		t_bail("%s cannot be set", r->knob);
 	pid = fork();
 	if (pid < 0)
 		t_bail("fork");
@@ -1470,6 +1552,8 @@ static bool run(const struct row *r)
 	setpgid(pid, pid);
 	ended = ends(pid, ROW_SECONDS * 1000, &status);
 	gone = reap(pid);
+	if (r->knob)
+		set_knob(r->knob, "0");
 	t_unlink(dir, FILE_NAME);
 	t_unlink(dir, CLONE_NAME);
 	if (ended && sh->verdict < 0 && WIFEXITED(status))
@@ -1502,8 +1586,8 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "bcir:")) != -1) {
 		if (opt == 'b') {
-			all = unbroken_rows;
-			of = ARRAY_SIZE(unbroken_rows);
+			all = knob_rows;
+			of = ARRAY_SIZE(knob_rows);
 		} else if (opt == 'c') {
 			all = &cost_row;
 			of = 1;
@@ -1523,9 +1607,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: dax_life [-b | -c | -i] [-r TEXT] DIR...\n");
 		return T_FAIL;
 	}
-	if (all == unbroken_rows && !t_put(SKIP_BREAK, "1")) {
-		printf("TAP version 13\n1..0 # SKIP no %s: this kernel breaks layouts\n",
-		       SKIP_BREAK);
+	if (all == knob_rows && !set_knob(all->knob, "0")) {
+		printf("TAP version 13\n1..0 # SKIP this kernel has no dax.%s\n", all->knob);
 		return T_SKIP;
 	}
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -1552,7 +1635,5 @@ int main(int argc, char **argv)
 			ok = run(todo[i]);
 	}
 	trace_end();
-	if (all == unbroken_rows)
-		t_put(SKIP_BREAK, "0");
 	return ok && !t_failed ? T_PASS : T_FAIL;
 }
