@@ -163,8 +163,10 @@ int main(int argc, char **argv)
 	for (kind = 0; kind < KINDS; kind++)
 		of_kind[kind] = fd;
 	of_kind[HOLE] = hole_fd;
-	of_kind[READ_BESIDE] = of_kind[WRITE_BESIDE] = beside_fd;
-	of_kind[PMD_READ] = of_kind[PMD_WRITE] = huge_fd;
+	of_kind[READ_BESIDE] = beside_fd;
+	of_kind[WRITE_BESIDE] = beside_fd;
+	of_kind[PMD_READ] = huge_fd;
+	of_kind[PMD_WRITE] = huge_fd;
 
 	for (kind = 0; kind < KINDS; kind++) {
 		bool huge = kind == PMD_READ || kind == PMD_WRITE, odd = false;
