@@ -123,6 +123,14 @@ static int do_op(int fd, enum op op, off_t off, off_t len)
 				fallocate(fd, mode[op], off, len);
 }
 
+static bool set_knob(const char *name, const char *to)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/module/dax/parameters/%s", name);
+	return t_put(path, to);
+}
+
 /* Processes */
 
 static pid_t start(void)
@@ -1109,7 +1117,7 @@ static int extend_clone(int by_fallocate)
 		return fail("does not end well when the pin is gone");
 	if (!t_load(p + 4 * PAGE + 1000, &v) || v)
 		return fail("the rest of the page is not zero");
-	return pass("%s", waited ? "waited for the pin, alone" : "did not wait");
+	return waited ? pass("waited for the pin, alone") : fail("did not wait");
 }
 
 /* The file's blocks go to the boot loader's inode, and come back. */
@@ -1256,12 +1264,69 @@ static int share_huge(int unused)
 	return pass("each reads its own");
 }
 
+/* Huge pages of a file are mapped while a clone of it comes to share them. */
+static int share_race(int unused)
+{
+	const int n = 100;		/* extents, with holes between them */
+	int fd = t_open(dir, FILE_NAME, 2 * n * PMD);
+	int to = t_open(dir, CLONE_NAME, 0), i, round, status, rounds = 4;
+	char *zero = calloc(1, PMD), *p, *q;
+	u64 v = 77;
+	pid_t pid;
+
+	if (!room_for((n + 10) * PMD_PAGES))
+		return skip("the device is too small");
+	for (i = 0; i < n; i++)
+		if (!zero || pwrite(fd, zero, PMD, 2 * i * PMD) != (ssize_t)PMD ||
+		    pwrite(fd, &v, 8, 2 * i * PMD + 5 * PAGE) != 8)
+			t_bail("pwrite");
+	if (fsync(fd))
+		t_bail("fsync");
+	for (round = 0; round < rounds; round++) {
+		sh->touched = 0;
+		sh->stop = 0;
+		pid = start();
+		if (!pid) {
+			p = t_map(fd, 2 * n * PMD, PROT_READ, MAP_SHARED, 0);
+			if (!p || madvise(p, 2 * n * PMD, MADV_HUGEPAGE))
+				_exit(1);
+			for (i = 0; !sh->stop; i = (i + 1) % n) {
+				if (!t_load(p + 2 * i * PMD + 5 * PAGE, &v) || v != 77)
+					_exit(2);
+				if (i == n - 1)
+					madvise(p, 2 * n * PMD, MADV_DONTNEED);
+				sh->touched++;
+			}
+			_exit(0);
+		}
+		if (!comes(&sh->touched, 5000))
+			return fail("the reader does not come to it");
+		if (ioctl(to, FICLONE, fd)) {
+			if (errno == EOPNOTSUPP)
+				return skip("no shared blocks here");
+			t_bail("FICLONE");
+		}
+		sh->stop = 1;
+		if (!ends(pid, 10000, &status) || status)
+			return fail("the reader: SIGBUS, or a wrong value");
+		q = t_map_pages(to, 2 * n * PMD_PAGES, MAP_SHARED, false);
+		for (i = 0; i < n; i++)
+			if (!t_load(q + 2 * i * PMD + 5 * PAGE, &v) || v != 77)
+				return fail("the clone: SIGBUS or %llu", (unsigned long long)v);
+		munmap(q, 2 * n * PMD);
+		if (ftruncate(to, 0))
+			t_bail("ftruncate");
+	}
+	return pass("%d clones", rounds);
+}
+
 /* The copy that a store to shared blocks makes fails. */
 static int copy_fails(int huge)
 {
 	int fd = t_open_written(dir, FILE_NAME, NPAGES);
 	int to = t_open(dir, CLONE_NAME, 0);
-	u64 v = 77;
+	u64 v = 77, faults;
+	unsigned long i;
 	char *p;
 
 	if (pwrite(fd, &v, 8, 5 * PAGE) != 8)
@@ -1284,6 +1349,15 @@ static int copy_fails(int huge)
 		return fail("fsync flushes blocks that the file has not got");
 	if (!t_load(p + 5 * PAGE, &v) || v != 77)
 		return fail("SIGBUS, or %llu, for what was there", (unsigned long long)v);
+
+	/* Was it a huge fault?  Those next to it are, when copying works. */
+	set_knob("fail_copy", "0");
+	faults = t_faults();
+	for (i = 0; i < PMD_PAGES; i++)
+		*(volatile u64 *)(p + PMD + i * PAGE) = i;
+	faults = t_faults() - faults;
+	if (huge != (faults <= 8))
+		return fail("%llu faults in 2 MiB", (unsigned long long)faults);
 	return pass("SIGBUS, and nothing is changed");
 }
 
@@ -1305,12 +1379,15 @@ static int unbroken(int c)
 	bool cut = unbroken_case[c].op == TRUNCATE, waited;
 	int fd = t_open_written(dir, FILE_NAME, NPAGES), status;
 	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, unbroken_case[c].huge);
+	u64 v, faults = t_faults();
 	unsigned int i;
 	pid_t pid;
-	u64 v;
 
 	for (i = 0; i < 16; i++)
 		*(volatile u64 *)(p + i * PAGE) = i + 1;
+	faults = t_faults() - faults;
+	if (unbroken_case[c].huge != (faults <= 8))
+		return fail("%llu faults in 64 KiB", (unsigned long long)faults);
 	if (unbroken_case[c].pinned)
 		pin(p + 8 * PAGE);
 	pid = start();
@@ -1432,6 +1509,7 @@ static const struct row rows[] = {
 	{ "swap of all extents while a page is pinned", swap_extents, 0 },
 	{ "huge page beside a private copy", private_copy, true },
 	{ "huge page of shared blocks beside a page of the clone", share_huge, 0 },
+	{ "huge pages mapped while they are cloned", share_race, 0 },
 };
 
 static const struct row inode_row = {
@@ -1488,7 +1566,11 @@ static int kmsg_open(void)
 /* How many warnings, and the first */
 static int kmsg_trouble(int f, char *what, size_t size)
 {
+	static const char * const signs[] = {
+		"WARNING: ", "BUG: ", "Oops: ", "UBSAN: ", "INFO: ",
+	};
 	char buf[8192], *s;
+	unsigned int i;
 	int found = 0;
 	ssize_t n;
 
@@ -1496,7 +1578,8 @@ static int kmsg_trouble(int f, char *what, size_t size)
 		if (n < 0)
 			continue;
 		buf[n] = 0;
-		s = strstr(buf, "WARNING: ") ?: strstr(buf, "BUG: ");
+		for (i = 0, s = NULL; i < ARRAY_SIZE(signs) && !s; i++)
+			s = strstr(buf, signs[i]);
 		if (s && !found++)
 			snprintf(what, size, "%.*s", (int)strcspn(s, "\n"), s);
 	}
@@ -1518,14 +1601,6 @@ static bool reap(pid_t group)
 		usleep(1000);
 	}
 	return false;
-}
-
-static bool set_knob(const char *name, const char *to)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/module/dax/parameters/%s", name);
-	return t_put(path, to);
 }
 
 static bool run(const struct row *r)
