@@ -131,6 +131,17 @@ static bool set_knob(const char *name, const char *to)
 	return t_put(path, to);
 }
 
+/* Let two files share all blocks.  False, and skipped, where files cannot. */
+static bool clone_file(int to, int from)
+{
+	if (!ioctl(to, FICLONE, from))
+		return true;
+	if (errno != EOPNOTSUPP && errno != ENOTTY)
+		t_bail("FICLONE");
+	skip("no shared blocks here");
+	return false;
+}
+
 /* Processes */
 
 static pid_t start(void)
@@ -944,11 +955,8 @@ static int write_clone(int huge)
 		/* Dirty, so that it is known what becomes of that as well */
 		for (k = 0; k < PMD; k += 8)
 			*(volatile u64 *)(p + k) = 0x01d;
-		if (ioctl(to, FICLONE, fd)) {
-			if (errno == EOPNOTSUPP || errno == ENOTTY)
-				return skip("no shared blocks on this file system");
-			return fail("FICLONE: %s", strerror(errno));
-		}
+		if (!clone_file(to, fd))
+			return T_SKIP;
 		verdict = write_mapped(fd, huge, range[i][0], range[i][1], 0x01d, 0xda0000 + i);
 		if (verdict)
 			return verdict;
@@ -979,11 +987,8 @@ static int write_clone_self(int arg)
 
 	for (i = 0; i < 8; i++)
 		*(volatile u64 *)(p + i * PAGE) = i;
-	if (ioctl(to, FICLONE, fd)) {
-		if (errno == EOPNOTSUPP || errno == ENOTTY)
-			return skip("no shared blocks on this file system");
-		return fail("FICLONE: %s", strerror(errno));
-	}
+	if (!clone_file(to, fd))
+		return T_SKIP;
 	if (pwrite(fd, p + 5 * PAGE, 2 * PAGE, 4 * PAGE) != 2 * PAGE)
 		return fail("pwrite: %s", strerror(errno));
 	for (i = 0; i < 8; i++)
@@ -1086,11 +1091,8 @@ static int extend_clone(int by_fallocate)
 
 	if (ftruncate(fd, size) || pwrite(fd, &size, 8, 0) != 8)
 		t_bail("pwrite");
-	if (ioctl(to, FICLONE, fd)) {
-		if (errno == EOPNOTSUPP)
-			return skip("no shared blocks here");
-		t_bail("FICLONE");
-	}
+	if (!clone_file(to, fd))
+		return T_SKIP;
 	p = t_map_pages(to, 64, MAP_SHARED, false);
 	if (!t_load(p + 4 * PAGE, &v))
 		t_bail("SIGBUS");
@@ -1238,11 +1240,8 @@ static int share_huge(int unused)
 	for (i = 0; i < 2; i++)
 		if (pwrite(fd, &v, 8, other[i]) != 8)
 			t_bail("pwrite");
-	if (ioctl(to, FICLONE, fd)) {
-		if (errno == EOPNOTSUPP)
-			return skip("no shared blocks here");
-		t_bail("FICLONE");
-	}
+	if (!clone_file(to, fd))
+		return T_SKIP;
 	p = t_map_pages(fd, NPAGES, MAP_SHARED, true);
 	q = t_map_pages(to, NPAGES, MAP_SHARED, false);
 	for (i = 0; i < 2; i++) {
@@ -1269,7 +1268,7 @@ static int share_race(int unused)
 {
 	const int n = 100;		/* extents, with holes between them */
 	int fd = t_open(dir, FILE_NAME, 2 * n * PMD);
-	int to = t_open(dir, CLONE_NAME, 0), i, round, status, rounds = 4;
+	int to = t_open(dir, CLONE_NAME, 0), i, round, status, rounds = 12;
 	char *zero = calloc(1, PMD), *p, *q;
 	u64 v = 77;
 	pid_t pid;
@@ -1301,11 +1300,8 @@ static int share_race(int unused)
 		}
 		if (!comes(&sh->touched, 5000))
 			return fail("the reader does not come to it");
-		if (ioctl(to, FICLONE, fd)) {
-			if (errno == EOPNOTSUPP)
-				return skip("no shared blocks here");
-			t_bail("FICLONE");
-		}
+		if (!clone_file(to, fd))
+			return T_SKIP;
 		sh->stop = 1;
 		if (!ends(pid, 10000, &status) || status)
 			return fail("the reader: SIGBUS, or a wrong value");
@@ -1331,11 +1327,8 @@ static int copy_fails(int huge)
 
 	if (pwrite(fd, &v, 8, 5 * PAGE) != 8)
 		t_bail("pwrite");
-	if (ioctl(to, FICLONE, fd)) {
-		if (errno == EOPNOTSUPP)
-			return skip("no shared blocks here");
-		t_bail("FICLONE");
-	}
+	if (!clone_file(to, fd))
+		return T_SKIP;
 	p = t_map_pages(fd, NPAGES, MAP_SHARED, huge);
 	if (fsync(fd))
 		t_bail("fsync");
