@@ -18,6 +18,7 @@
 #include "dax_test.h"
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -72,6 +73,13 @@ struct xfs_swapext {
 #define EXT4_IOC_SWAP_BOOT	_IO('f', 17)
 #endif
 
+#ifndef UFFD_FEATURE_WP_UNPOPULATED
+#define UFFD_FEATURE_WP_UNPOPULATED	(1 << 13)
+#endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC	(1 << 15)
+#endif
+
 #define INSTANCE	TRACING "/instances/dax_life"
 #define FILE_NAME	"dax_life"
 #define CLONE_NAME	"dax_life2"
@@ -109,7 +117,20 @@ say(int verdict, const char *fmt, ...)
 
 /* Files, mappings and what is done to them */
 
-enum op { PUNCH, ZERO, ALLOC, TRUNCATE };
+enum op { PUNCH, ZERO, ALLOC, TRUNCATE, CLONE };
+
+/* The bytes to the same place in another file */
+static int clone_part(int fd, off_t off, off_t len)
+{
+	struct file_clone_range r = {
+		.src_fd = fd, .src_offset = off, .src_length = len, .dest_offset = off,
+	};
+	int to = t_open(dir, CLONE_NAME, 0), ret;
+
+	ret = ioctl(to, FICLONERANGE, &r);
+	close(to);
+	return ret;
+}
 
 static int do_op(int fd, enum op op, off_t off, off_t len)
 {
@@ -119,6 +140,8 @@ static int do_op(int fd, enum op op, off_t off, off_t len)
 		[ALLOC] = 0,
 	};
 
+	if (op == CLONE)
+		return clone_part(fd, off, len);
 	return op == TRUNCATE ? ftruncate(fd, off) :
 				fallocate(fd, mode[op], off, len);
 }
@@ -222,24 +245,16 @@ static bool comes(const _Atomic u32 *what, int ms)
 	return *what;
 }
 
-/* A page is in use for as long as it is in a pipe. */
-static int pin_pipe[2];
+static struct t_pin the_pin;
 
 static void pin(char *page)
 {
-	struct iovec iov = { .iov_base = page, .iov_len = PAGE };
-
-	if (pipe(pin_pipe) || vmsplice(pin_pipe[1], &iov, 1, 0) != PAGE)
-		t_bail("vmsplice");
+	t_pin(&the_pin, page);
 }
 
-/* Other processes have the pipe as well, so that closing it does not do. */
 static void unpin(void)
 {
-	char buf[PAGE];
-
-	if (read(pin_pipe[0], buf, PAGE) != PAGE)
-		t_bail("read from the pipe");
+	t_unpin(&the_pin);
 }
 
 /* Tracing */
@@ -408,6 +423,11 @@ static const struct {
 	{ TRUNCATE, 1200 * PAGE + 2504, SIZE, true, PMD_PAGES, 1, 2 * PMD_PAGES },
 	{ ALLOC,    700 * PAGE, PAGE, true, PMD_PAGES, 1, 2 * PMD_PAGES },
 	{ TRUNCATE, 1024 * PAGE + 2504, SIZE, true, PMD_PAGES, 1, 2 * PMD_PAGES },
+	{ TRUNCATE, SIZE + PAGE, 0, false, 3, 7, 100 },
+	{ ALLOC,    SIZE, PAGE, false, 3, 7, 100 },
+	{ CLONE,    1000 * PAGE, PAGE, false, 3, 7, 100 },
+	{ TRUNCATE, SIZE + PAGE, 0, true, PMD_PAGES, 1, 2 * PMD_PAGES },
+	{ CLONE,    700 * PAGE, PAGE, true, PMD_PAGES, 1, 2 * PMD_PAGES },
 };
 
 static bool is_dirty(int c, unsigned long page)
@@ -420,7 +440,7 @@ static bool is_dirty(int c, unsigned long page)
 
 static bool is_removed(int c, off_t pos)
 {
-	return flush_case[c].op != ALLOC && pos >= flush_case[c].off &&
+	return flush_case[c].op != ALLOC && flush_case[c].op != CLONE && pos >= flush_case[c].off &&
 	       pos < flush_case[c].off + flush_case[c].len;
 }
 
@@ -485,6 +505,8 @@ static int sync_and_count(int c, int fd, const char *p, int round,
 
 	if (fsync(fd) || fstat(fd, &st))
 		t_bail("fsync");
+	if (st.st_size > (off_t)SIZE)
+		st.st_size = SIZE;
 	trace_read(fd);
 	*n = count(c, all);
 	for (i = 0; i < NPAGES && !flush_case[c].huge; i++)
@@ -527,7 +549,8 @@ static int flush(int c)
 		if (flush_case[c].huge && faults > 8)
 			return fail("no huge pages: %llu faults", (unsigned long long)faults);
 		if (do_op(fd, flush_case[c].op, flush_case[c].off, flush_case[c].len))
-			return fail("the operation: %s", strerror(errno));
+			return errno == EOPNOTSUPP ? skip("no shared blocks here") :
+						     fail("the operation: %s", strerror(errno));
 
 		/*
 		 * The operation may flush what it leaves.  If it does, the page
@@ -1122,6 +1145,447 @@ static int extend_clone(int by_fallocate)
 	return waited ? pass("waited for the pin, alone") : fail("did not wait");
 }
 
+/*
+ * A page of the file that somebody who may read it has put into a pipe, and does
+ * not read from there: it keeps nobody from anything.
+ */
+enum piped { PIPED_PUNCH, PIPED_TRUNCATE, PIPED_UNLINK, PIPED_WRITE, PIPED_STORE };
+
+static void piped_op(int fd, char *p, enum piped op)
+{
+	u64 v = 78;
+
+	/* The last who has the file open, except the pipe */
+	while (!sh->gen)
+		usleep(1000);
+	switch (op) {
+	case PIPED_PUNCH:
+		_exit(do_op(fd, PUNCH, PINNED * PAGE, PAGE) ? errno : 0);
+	case PIPED_TRUNCATE:
+		_exit(do_op(fd, TRUNCATE, PINNED * PAGE, 0) ? errno : 0);
+	case PIPED_UNLINK:
+		munmap(p, SIZE);
+		close(fd);
+		t_unlink(dir, FILE_NAME);
+		_exit(0);
+	case PIPED_WRITE:
+		_exit(pwrite(fd, &v, 8, PINNED * PAGE) == 8 ? 0 : errno);
+	case PIPED_STORE:
+		_exit(!t_store(p + PINNED * PAGE, v));
+	}
+}
+
+static int piped(int op)
+{
+	bool shared = op == PIPED_WRITE || op == PIPED_STORE, ended;
+	int fd = t_open_written(dir, FILE_NAME, NPAGES), to, status, pipe_fd[2];
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
+	struct iovec iov = { p + PINNED * PAGE, PAGE };
+	u64 buf[PAGE / 8];
+	pid_t pid;
+
+	*(volatile u64 *)iov.iov_base = 77;
+	if (shared) {
+		to = t_open(dir, CLONE_NAME, 0);
+		if (!clone_file(to, fd))
+			return T_SKIP;
+	}
+	if (pipe(pipe_fd) || vmsplice(pipe_fd[1], &iov, 1, 0) != (ssize_t)PAGE)
+		t_bail("vmsplice");
+	pid = start();
+	if (!pid)
+		piped_op(fd, p, op);
+	munmap(p, SIZE);
+	close(fd);
+	sh->gen = 1;
+	ended = ends(pid, 2000, &status);
+	if (read(pipe_fd[0], buf, PAGE) != (ssize_t)PAGE)
+		t_bail("read from the pipe");
+	if (!ended) {
+		ends(pid, 5000, &status);
+		return fail("waits as long as the page is in the pipe");
+	}
+	if (status)
+		return fail("status %x", status);
+	if (buf[0] != 77)
+		return fail("the pipe has %llu", (unsigned long long)buf[0]);
+	return pass("and the pipe gives what was put into it");
+}
+
+/*
+ * A write(2) to shared blocks of which a page is in use waits, without anything
+ * that others may want; a signal that does not kill does not end it.
+ */
+static void on_alarm(int sig) { }
+
+static int write_in_use(int kill_it)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	int fd = t_open_written(dir, FILE_NAME, NPAGES), status, other;
+	int to = t_open(dir, CLONE_NAME, 0);
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
+	u64 v = 77, w;
+	pid_t pid;
+
+	if (pwrite(fd, &v, 8, PINNED * PAGE) != 8)
+		t_bail("pwrite");
+	if (!clone_file(to, fd))
+		return T_SKIP;
+	pin(p + PINNED * PAGE);
+	pid = start();
+	if (!pid) {
+		v = 78;
+		sigaction(SIGALRM, &sa, NULL);
+		alarm(1);
+		_exit(pwrite(fd, &v, 8, PINNED * PAGE) == 8 ? 0 : errno);
+	}
+	if (!waits(pid)) {
+		unpin();
+		ends(pid, 5000, &status);
+		return fail("does not wait");
+	}
+	other = start();
+	if (!other)
+		_exit(pwrite(fd, &v, 8, 0) != 8 || pread(fd, &w, 8, PINNED * PAGE) != 8 ||
+		      w != 77);
+	if (!ends(other, 3000, &status) || status) {
+		unpin();
+		return fail("who writes or reads another page waits as well");
+	}
+	if (ends(pid, 1500, &status)) {
+		unpin();
+		return fail("ended by an alarm: %s", strerror(WEXITSTATUS(status)));
+	}
+	if (kill_it) {
+		kill(pid, SIGKILL);
+		if (!ends(pid, 2000, &status)) {
+			unpin();
+			return fail("alive 2 s after SIGKILL");
+		}
+		unpin();
+		if (!t_load(p + PINNED * PAGE, &v) || v != 77)
+			return fail("the page has %llu", (unsigned long long)v);
+		return pass("dead");
+	}
+	unpin();
+	if (!ends(pid, 3000, &status) || status)
+		return fail("does not end well when the pin is gone");
+	if (!t_load(p + PINNED * PAGE, &v) || v != 78 ||
+	    pread(to, &w, 8, PINNED * PAGE) != 8 || w != 77)
+		return fail("%llu, and %llu in the clone", (unsigned long long)v,
+			    (unsigned long long)w);
+	return pass("waited, alone");
+}
+
+/* A store to shared blocks of which a page is in use waits, and can be killed. */
+static int store_in_use(int kill_it)
+{
+	int fd = t_open_written(dir, FILE_NAME, NPAGES), status, other;
+	int to = t_open(dir, CLONE_NAME, 0);
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
+	u64 v = 77, w;
+	pid_t pid;
+
+	if (pwrite(fd, &v, 8, PINNED * PAGE) != 8)
+		t_bail("pwrite");
+	if (!clone_file(to, fd))
+		return T_SKIP;
+	pin(p + PINNED * PAGE);
+	pid = start();
+	if (!pid)
+		_exit(!t_store(p + PINNED * PAGE, 78));
+	if (!waits(pid)) {
+		unpin();
+		ends(pid, 5000, &status);
+		return fail("does not wait");
+	}
+	other = start();
+	if (!other)
+		_exit(!t_store(p, 1) || !t_load(p + PINNED * PAGE, &w) || w != 77 ||
+		      do_op(fd, PUNCH, PAGE, PAGE));
+	if (!ends(other, 3000, &status) || status) {
+		unpin();
+		return fail("others wait as well");
+	}
+	if (kill_it) {
+		kill(pid, SIGKILL);
+		if (!ends(pid, 2000, &status)) {
+			unpin();
+			return fail("alive 2 s after SIGKILL");
+		}
+	}
+	unpin();
+	if (!kill_it && (!ends(pid, 3000, &status) || status))
+		return fail("does not end well when the pin is gone");
+	if (!t_load(p + PINNED * PAGE, &v) || v != (kill_it ? 77 : 78) ||
+	    pread(to, &w, 8, PINNED * PAGE) != 8 || w != 77)
+		return fail("%llu, and %llu in the clone", (unsigned long long)v,
+			    (unsigned long long)w);
+	return pass(kill_it ? "dead" : "waited, alone");
+}
+
+/* A write(2) to a shared page whose buffer ends before it should */
+static int write_short(int unused)
+{
+	int fd = t_open_written(dir, FILE_NAME, PMD_PAGES), to = t_open(dir, CLONE_NAME, 0);
+	char buf[100];
+	struct iovec iov[] = { { buf, sizeof(buf) }, { NULL, 200 } };
+	char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, false), *trash;
+	int fd2 = t_open(dir, "dax_life3", 0);
+	unsigned long i;
+
+	/* So that free blocks have something to show */
+	trash = malloc(PMD);
+	if (!trash)
+		t_bail("memory");
+	memset(trash, 0xee, PMD);
+	for (i = 0; i < 64 && pwrite(fd2, trash, PMD, i * PMD) == (ssize_t)PMD; i++)
+		;
+	fsync(fd2);
+	close(fd2);
+	t_unlink(dir, "dax_life3");
+	sync();
+
+	memset(p, 0x11, PMD);
+	memset(buf, 0x22, sizeof(buf));
+	if (!clone_file(to, fd))
+		return T_SKIP;
+	if (pwritev(fd, iov, 2, 9 * PAGE + 50) != 100)
+		return fail("pwrite does not end where the buffer does");
+	for (i = 0; i < PAGE; i++) {
+		char want = i >= 50 && i < 150 ? 0x22 : 0x11;
+
+		if (p[9 * PAGE + i] != want)
+			return fail("byte %lu is %#hhx instead of %#hhx", i, p[9 * PAGE + i], want);
+	}
+	return pass("the rest is as it was");
+}
+
+/* A write(2) and a store to one page with shared blocks, at the same time */
+static int write_and_store(int seconds)
+{
+	int fd = t_open_written(dir, FILE_NAME, PMD_PAGES), to = t_open(dir, CLONE_NAME, 0);
+	char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, false);
+	u64 buf[PAGE / 16], v, w, end = now_us() + seconds * 1000000ULL;
+	u32 gen, lost = 0, i;
+	int status;
+	pid_t pid;
+
+	pid = start();
+	if (!pid) {
+		for (gen = 1; !sh->stop; gen++) {
+			while (sh->gen < gen && !sh->stop)
+				;
+			t_store(p + 5 * PAGE, gen);
+			sh->touched = gen;
+		}
+		_exit(0);
+	}
+	for (gen = 1; now_us() < end; gen++) {
+		for (i = 0; i < ARRAY_SIZE(buf); i++)
+			buf[i] = gen;
+		if (!clone_file(to, fd))
+			return T_SKIP;
+		/* Not always at the same distance */
+		sh->gen = gen;
+		for (i = gen % 64; i; i--)
+			sh->loads++;
+		if (pwrite(fd, buf, PAGE / 2, 5 * PAGE + PAGE / 2) != (ssize_t)PAGE / 2)
+			t_bail("pwrite");
+		while (sh->touched < gen)
+			;
+		if (!t_load(p + 5 * PAGE, &v) || !t_load(p + 6 * PAGE - 8, &w))
+			return fail("SIGBUS");
+		lost += v != gen || w != gen;
+	}
+	sh->stop = 1;
+	if (!ends(pid, 5000, &status))
+		return fail("the other hangs");
+	return say(lost ? T_FAIL : T_PASS, "%u times, %u lost", gen - 1, lost);
+}
+
+/* Two files map 2 MiB that they share, by huge pages if they are mapped so. */
+static int clone_huge(int unused)
+{
+	int fd = t_open_written(dir, FILE_NAME, NPAGES), to = t_open(dir, CLONE_NAME, 0);
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, true), *q;
+	u64 a, b;
+
+	load_all(p, NPAGES, NPAGES);
+	if (!clone_file(to, fd))
+		return T_SKIP;
+	q = t_map_pages(to, NPAGES, MAP_SHARED, true);
+	t_faults();
+	a = t_faults();
+	load_all(p, NPAGES, NPAGES);
+	a = t_faults() - a;
+	b = t_faults();
+	load_all(q, NPAGES, NPAGES);
+	b = t_faults() - b;
+	return say(a <= 8 && b <= 8 ? T_PASS : T_FAIL, "%llu and %llu faults for 8 MiB",
+		   (unsigned long long)a, (unsigned long long)b);
+}
+
+/* userfaultfd has a mark where a page was that is to be written to. */
+static int uffd_marks(int by_punch)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_WP_ASYNC |
+							       UFFD_FEATURE_WP_UNPOPULATED };
+	int fd = t_open_written(dir, FILE_NAME, NPAGES), status, uffd;
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_WP };
+	struct uffdio_writeprotect wp = { .mode = UFFDIO_WRITEPROTECT_MODE_WP };
+	pid_t pid;
+	u64 v;
+
+	load_all(p, NPAGES, NPAGES);
+	reg.range.start = (uintptr_t)p;
+	reg.range.len = SIZE;
+	wp.range = reg.range;
+	pid = start();
+	if (!pid) {
+		uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+		if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ||
+		    ioctl(uffd, UFFDIO_REGISTER, &reg) ||
+		    ioctl(uffd, UFFDIO_WRITEPROTECT, &wp))
+			_exit(T_SKIP);
+		if (by_punch ? do_op(fd, PUNCH, 5 * PAGE, 2 * PAGE) :
+			       madvise(p + 5 * PAGE, 2 * PAGE, MADV_DONTNEED))
+			_exit(2);
+		if (!t_load(p + 5 * PAGE, &v) || v)
+			_exit(3);
+		if (!t_store(p + 5 * PAGE, 77) || !t_store(p + 6 * PAGE, 78) ||
+		    !t_load(p + 5 * PAGE, &v) || v != 77 ||
+		    !t_load(p + 6 * PAGE, &v) || v != 78)
+			_exit(5);
+		_exit(0);
+	}
+	if (!ends(pid, 5000, &status))
+		return fail("spins");
+	if (WEXITSTATUS(status) == T_SKIP)
+		return skip("no userfaultfd for write protection");
+	if (status)
+		return fail("%s", WEXITSTATUS(status) == 2 ? "cannot take the pages away" :
+				  WEXITSTATUS(status) == 3 ? "load" : "store");
+	return pass("loaded and stored to");
+}
+
+/* First stores to pages that are mapped as a hole, and writes beside them */
+static void first_storer(int fd, int nr)
+{
+	char *p = t_map_pages(fd, RACE_PAGES, MAP_SHARED, false);
+	u32 gen = 1;
+	u64 v;
+	int i;
+
+	for (;; gen++) {
+		while (sh->gen < gen)
+			if (sh->stop)
+				_exit(0);
+		for (i = 0; i < (int)RACE_PAGES; i++)
+			t_load(p + i * PAGE, &v);
+		for (i = 0; i < (int)RACE_PAGES; i++)
+			if (!t_store(p + i * PAGE + 8 * nr, gen))
+				sh->wrong++;
+		sh->touched++;
+	}
+}
+
+static int store_holes(int seconds)
+{
+	u64 end = now_us() + seconds * 1000000ULL, v, w;
+	int fd = t_open(dir, FILE_NAME, RACE_PAGES * PAGE), i, status;
+	u32 gen, lost = 0;
+	pid_t pid[2];
+
+	for (i = 0; i < 2; i++) {
+		pid[i] = start();
+		if (!pid[i])
+			first_storer(fd, i);
+	}
+	for (gen = 1; now_us() < end; gen++) {
+		if (do_op(fd, PUNCH, 0, RACE_PAGES * PAGE))
+			t_bail("punch");
+		sh->gen = gen;
+		for (i = 0; i < (int)RACE_PAGES; i++) {
+			v = gen;
+			if (pwrite(fd, &v, 8, i * PAGE + 16) != 8)
+				t_bail("pwrite");
+		}
+		while (sh->touched < 2 * gen && now_us() < end + 5000000)
+			;
+		for (i = 0; i < (int)(3 * RACE_PAGES); i++)
+			if (pread(fd, &w, 8, i / 3 * PAGE + 8 * (i % 3)) != 8 || w != gen)
+				lost++;
+	}
+	sh->stop = 1;
+	for (i = 0; i < 2; i++)
+		if (!ends(pid[i], 10000, &status) || status)
+			return fail("a process hangs or has died");
+	return say(sh->wrong || lost ? T_FAIL : T_PASS, "%u rounds, %u SIGBUS, %u lost",
+		   gen - 1, sh->wrong, lost);
+}
+
+/* Direct I/O from the file's pages to a disk while they are punched */
+static int loop_disk(void)
+{
+	int ctl = open("/dev/loop-control", O_RDWR), back, loop, n;
+	char path[32];
+
+	back = open("/tmp/dax_life.disk", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (ctl < 0 || back < 0 || ftruncate(back, 4 << 20))
+		return -1;
+	n = ioctl(ctl, LOOP_CTL_GET_FREE);
+	snprintf(path, sizeof(path), "/dev/loop%d", n);
+	loop = n < 0 ? -1 : open(path, O_RDWR | O_DIRECT);
+	if (loop < 0 || ioctl(loop, LOOP_SET_FD, back))
+		return -1;
+	close(back);
+	close(ctl);
+	return loop;
+}
+
+static int punch_direct(int seconds)
+{
+	int fd = t_open_written(dir, FILE_NAME, NPAGES), disk = loop_disk(), status, op;
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
+	u32 punches = 0;
+	u64 end, seed = 1;
+	pid_t pid[2];
+	int i;
+
+	if (disk < 0)
+		return skip("no loop device");
+	for (i = 0; i < 2; i++) {
+		pid[i] = start();
+		if (pid[i])
+			continue;
+		for (seed = i; !sh->stop; sh->loads++)
+			if (pwrite(disk, p + rnd(&seed) % 60 * PAGE, 4 * PAGE, 0) < 0)
+				_exit(errno);
+		_exit(0);
+	}
+	op = start();
+	if (!op) {
+		end = now_us() + seconds * 1000000ULL;
+		for (; now_us() < end; sh->touched++)
+			if (do_op(fd, PUNCH, rnd(&seed) % 64 * PAGE, PAGE))
+				_exit(errno);
+		_exit(0);
+	}
+	if (!ends(op, (seconds + 20) * 1000, &status)) {
+		sh->stop = 1;
+		return fail("a punch hangs, after %u punches", sh->touched);
+	}
+	punches = sh->touched;
+	sh->stop = 1;
+	for (i = 0; i < 2; i++)
+		if (!ends(pid[i], 5000, &status) || status)
+			return fail("direct I/O: %x", status);
+	ioctl(disk, LOOP_CLR_FD);
+	return pass("%u punches, %u writes to the disk", punches, sh->loads);
+}
+
 /* The file's blocks go to the boot loader's inode, and come back. */
 static int swap_boot(int unused)
 {
@@ -1475,6 +1939,11 @@ static const struct row rows[] = {
 	{ "fsync after truncate in a huge page", flush, 10 },
 	{ "fsync after fallocate inside a huge page", flush, 11 },
 	{ "fsync after truncate at the start of a huge page", flush, 12 },
+	{ "fsync after truncate upwards", flush, 13 },
+	{ "fsync after fallocate past the end", flush, 14 },
+	{ "fsync after clone of another page", flush, 15 },
+	{ "fsync after truncate upwards, huge pages", flush, 16 },
+	{ "fsync after clone of a part of a huge page", flush, 17 },
 	{ "faults after punch, 1024 pages mapped", refault, 0 },
 	{ "faults after punch, 4096 pages mapped", refault, 1 },
 	{ "faults after punch, 16384 pages mapped", refault, 2 },
@@ -1498,6 +1967,22 @@ static const struct row rows[] = {
 	{ "write to shared blocks from their mapping", write_clone_self, 0 },
 	{ "write past the end of shared blocks, page pinned", extend_clone, false },
 	{ "fallocate past the end of shared blocks, page pinned", extend_clone, true },
+	{ "write to shared blocks, the buffer ends early", write_short, 0 },
+	{ "write to shared blocks beside a store to the page", write_and_store, 5 },
+	{ "write to shared blocks in use", write_in_use, false },
+	{ "write to shared blocks in use, killed", write_in_use, true },
+	{ "store to shared blocks in use", store_in_use, false },
+	{ "store to shared blocks in use, killed", store_in_use, true },
+	{ "write to shared blocks, a page in a pipe", piped, PIPED_WRITE },
+	{ "store to shared blocks, a page in a pipe", piped, PIPED_STORE },
+	{ "punch of a page in a pipe", piped, PIPED_PUNCH },
+	{ "truncate of a page in a pipe", piped, PIPED_TRUNCATE },
+	{ "unlink by who has a page in a pipe", piped, PIPED_UNLINK },
+	{ "huge pages of shared blocks", clone_huge, 0 },
+	{ "page with a mark of userfaultfd", uffd_marks, false },
+	{ "punched page with a mark of userfaultfd", uffd_marks, true },
+	{ "first stores to holes beside writes", store_holes, 5 },
+	{ "punch of pages under direct I/O", punch_direct, 5 },
 	{ "swap with the boot loader while mapped", swap_boot, 0 },
 	{ "swap of all extents while a page is pinned", swap_extents, 0 },
 	{ "huge page beside a private copy", private_copy, true },

@@ -9,6 +9,9 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,6 +26,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -301,6 +305,62 @@ static inline bool t_put(const char *path, const char *text)
 	if (f >= 0)
 		close(f);
 	return ok;
+}
+
+/*
+ * A page in use, until somebody says otherwise: it is about to be copied to a
+ * place whose fault nobody answers.
+ */
+struct t_pin {
+	char *page, *to;
+	int uffd;
+	pthread_t thread;
+};
+
+static inline void *t_pin_thread(void *arg)
+{
+	struct t_pin *pin = arg;
+	struct iovec to = { pin->to, 8 }, from = { pin->page, 8 };
+
+	if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != 8)
+		t_bail("process_vm_readv");
+	return NULL;
+}
+
+static inline void t_pin(struct t_pin *pin, char *page)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct pollfd poll_fd = { .events = POLLIN };
+
+	pin->page = page;
+	pin->to = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pin->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	reg.range.start = (uintptr_t)pin->to;
+	reg.range.len = PAGE;
+	if (pin->to == MAP_FAILED || pin->uffd < 0 ||
+	    ioctl(pin->uffd, UFFDIO_API, &api) ||
+	    ioctl(pin->uffd, UFFDIO_REGISTER, &reg))
+		t_bail("userfaultfd");
+	if (pthread_create(&pin->thread, NULL, t_pin_thread, pin))
+		t_bail("pthread_create");
+	/* When the copy waits it has the page. */
+	poll_fd.fd = pin->uffd;
+	if (poll(&poll_fd, 1, 10000) != 1)
+		t_bail("page not pinned");
+}
+
+static inline void t_unpin(struct t_pin *pin)
+{
+	struct uffdio_zeropage zero = { .range.len = PAGE };
+
+	zero.range.start = (uintptr_t)pin->to;
+	if (ioctl(pin->uffd, UFFDIO_ZEROPAGE, &zero) && errno != EEXIST)
+		t_bail("UFFDIO_ZEROPAGE");
+	pthread_join(pin->thread, NULL);
+	close(pin->uffd);
+	munmap(pin->to, PAGE);
 }
 
 static inline const char *t_base(const char *path)
