@@ -2,23 +2,41 @@
 /*
  * Range lock: locks parts of an object against each other.
  *
- * The tree holds every range that is held or waited for.  A request counts the
- * ranges in the tree that conflict with it, all of which came earlier, and is
- * granted when that count, @blockers, has come down to zero.  Whoever leaves
- * the tree takes one off the count of every conflicting range that came later,
- * and wakes those that reach zero.  So conflicting ranges are served first
- * come, first served; each waiter is woken once, by its last blocker; and who
- * does not conflict never waits.  (Jan Kara, "lib: Implement range locks",
- * 2013; the shared mode follows Davidlohr Bueso, 2017.)
+ * The tree holds every range that is held or waited for.  Two of them conflict
+ * if they overlap and are not both shared.  Who arrives takes a number, @seq,
+ * above all that are in the tree; so the lower number came first.  A range is
+ * granted once no conflict of a lower number is in the tree (Jan Kara, "lib:
+ * Implement range locks", 2013; the shared mode follows Davidlohr Bueso, 2017).
  *
- * tree->lock protects the tree and @blockers.  It is never taken from
- * interrupts, and held for O(log n + conflicts).
+ * Kara counts these conflicts.  Here a range names one of them, its @blocker,
+ * and is on the list of that one's @waiters.  It is granted if and only if
+ * @blocker is NULL:
+ *
+ *  - Who arrives looks for a conflict.  All that are there have lower numbers.
+ *  - Who comes later has a higher number, and changes nothing for the others.
+ *  - In the tree @start, @last and @seq do not change, and @shared only becomes
+ *    true.  So no two ranges there begin to conflict.  They cease to if one
+ *    leaves (unlock, cancel) or becomes shared (downgrade).  This one then looks
+ *    for another conflict of a lower number for each of its @waiters that it
+ *    does not conflict with any more, and grants it if there is none.
+ *
+ * So conflicting ranges are served first come, first served.  A waiter is woken
+ * to be granted, and for nothing else.  From blocker to blocker the number
+ * falls, so there is no cycle, and each chain ends with a range that is held.
+ *
+ * Who arrives names its latest conflict.  If all ranges overlap, that makes a
+ * queue: who leaves has the next writer to look after, and the readers before
+ * it.  If not, a waiter changes its blocker at most once for each conflict that
+ * it met.  What a search takes is told at find_in_half().
+ *
+ * tree->lock protects the tree and all of the above.  It is never taken from
+ * interrupts.
  */
-#include <linux/atomic.h>
 #include <linux/export.h>
-#include <linux/interval_tree_generic.h>
+#include <linux/list.h>
 #include <linux/minmax.h>
 #include <linux/range_lock.h>
+#include <linux/rbtree_augmented.h>
 #include <linux/sched.h>
 #include <linux/sched/debug.h>
 #include <linux/sched/signal.h>
@@ -27,73 +45,98 @@
 
 #include <trace/events/lock.h>
 
+static inline struct range_lock *range_lock_entry(const struct rb_node *node)
+{
+	return rb_entry_safe(node, struct range_lock, node);
+}
+
+static inline bool ranges_conflict(const struct range_lock *a,
+				   const struct range_lock *b)
+{
+	return a->start <= b->last && b->start <= a->last &&
+	       !(a->shared && b->shared);
+}
+
+static inline void subtree_init(struct range_lock *lock)
+{
+	lock->subtree.last = lock->last;
+	lock->subtree.min_seq = lock->seq;
+	lock->subtree.max_seq = lock->seq;
+}
+
+/* Add what is below @child, or about to be, to what is below @lock. */
+static inline void subtree_add(struct range_lock *lock,
+			       const struct range_lock *child)
+{
+	struct range_lock_subtree *sub = &lock->subtree;
+
+	if (!child)
+		return;
+	sub->last = max(sub->last, child->subtree.last);
+	sub->min_seq = min(sub->min_seq, child->subtree.min_seq);
+	sub->max_seq = max(sub->max_seq, child->subtree.max_seq);
+}
+
+static bool subtree_compute(struct range_lock *lock, bool exit)
+{
+	struct range_lock_subtree old = lock->subtree;
+
+	subtree_init(lock);
+	subtree_add(lock, range_lock_entry(lock->node.rb_left));
+	subtree_add(lock, range_lock_entry(lock->node.rb_right));
+	return exit && old.last == lock->subtree.last &&
+	       old.min_seq == lock->subtree.min_seq &&
+	       old.max_seq == lock->subtree.max_seq;
+}
+
+RB_DECLARE_CALLBACKS(static, range_lock_augment, struct range_lock, node,
+		     subtree, subtree_compute)
+
 /*
- * One interval tree in two halves: exclusive ranges sort below all shared
- * ones.  Who asks for shared access searches the lower half only, and so need
- * not step over the shared ranges, which may be many and are no conflict.
- *
- * The half is the key's top bit.  Where that takes a bit from the position,
- * positions above LONG_MAX look alike to the tree; next_conflict() tells them
- * apart.
+ * One tree in two halves: exclusive ranges sort below all shared ones.  Who
+ * asks for shared access searches the lower half only, and need not step over
+ * the shared ranges, which may be many and are no conflict.
  */
-#define SHARED_HALF	BIT_ULL(63)
-
-static inline u64 range_lock_key(bool shared, unsigned long pos)
+static inline bool sorts_below(const struct range_lock *a,
+			       const struct range_lock *b)
 {
-	return (shared ? SHARED_HALF : 0) | min_t(u64, pos, SHARED_HALF - 1);
+	return a->shared == b->shared ? a->start < b->start : b->shared;
 }
 
-static inline u64 range_lock_key_start(const struct range_lock *lock)
-{
-	return range_lock_key(lock->shared, lock->start);
-}
-
-static inline u64 range_lock_key_last(const struct range_lock *lock)
-{
-	return range_lock_key(lock->shared, lock->last);
-}
-
-INTERVAL_TREE_DEFINE(struct range_lock, node, u64, __subtree_last,
-		     range_lock_key_start, range_lock_key_last,
-		     static inline __maybe_unused, range_lock_it)
-
-/*
- * Orders the waiters.  Only those draw a number, with tree->lock held, so that
- * the numbers of one tree ascend; whoever draws one is about to sleep, which
- * makes the shared counter the lesser cost.
- */
-static atomic64_t range_lock_seq = ATOMIC64_INIT(0);
-
-/* The interval tree wants to cache its leftmost node: 8 bytes for nothing. */
 static void __range_lock_insert(struct range_lock_tree *tree,
 				struct range_lock *lock)
 {
-	struct rb_root_cached root = { .rb_root = tree->root };
+	struct rb_node **link = &tree->root.rb_node, *parent = NULL;
 
-	range_lock_it_insert(lock, &root);
-	tree->root = root.rb_root;
-}
+	while (*link) {
+		struct range_lock *pos = range_lock_entry(*link);
 
-static void __range_lock_remove(struct range_lock_tree *tree,
-				struct range_lock *lock)
-{
-	struct rb_root_cached root = { .rb_root = tree->root };
-
-	range_lock_it_remove(lock, &root);
-	tree->root = root.rb_root;
+		parent = *link;
+		subtree_add(pos, lock);
+		link = sorts_below(lock, pos) ? &parent->rb_left :
+						&parent->rb_right;
+	}
+	rb_link_node(&lock->node, parent, link);
+	rb_insert_augmented(&lock->node, &tree->root, &range_lock_augment);
 }
 
 /* Mostly a range is alone in its tree, which rbtrees are slow to find out. */
 static inline void range_lock_insert(struct range_lock_tree *tree,
 				     struct range_lock *lock)
 {
+	subtree_init(lock);
 	if (!RB_EMPTY_ROOT(&tree->root)) {
 		__range_lock_insert(tree, lock);
 		return;
 	}
-	lock->__subtree_last = range_lock_key_last(lock);
 	rb_link_node(&lock->node, NULL, &tree->root.rb_node);
 	rb_set_parent_color(&lock->node, NULL, RB_BLACK);
+}
+
+static void __range_lock_remove(struct range_lock_tree *tree,
+				struct range_lock *lock)
+{
+	rb_erase_augmented(&lock->node, &tree->root, &range_lock_augment);
 }
 
 static inline void range_lock_remove(struct range_lock_tree *tree,
@@ -106,81 +149,136 @@ static inline void range_lock_remove(struct range_lock_tree *tree,
 		__range_lock_remove(tree, lock);
 }
 
-static struct range_lock *first_in_half(struct range_lock_tree *tree,
-					bool shared, unsigned long start,
-					unsigned long last)
+/*
+ * Whether to look below @node for a range that came before @lock.  If there is a
+ * @best already, only a later one will do, and only where all came before @lock;
+ * elsewhere @max_seq says nothing of those that did.
+ */
+static inline bool worth_a_look(const struct rb_node *node,
+				const struct range_lock *lock,
+				const struct range_lock *best)
 {
-	struct range_lock *root = rb_entry_safe(tree->root.rb_node,
-						struct range_lock, node);
-	u64 key = range_lock_key(shared, start);
+	const struct range_lock_subtree *sub;
 
-	/* What range_lock_it_subtree_search() asks for */
-	if (!root || root->__subtree_last < key)
-		return NULL;
-	return range_lock_it_subtree_search(root, key,
-					    range_lock_key(shared, last));
+	if (!node)
+		return false;
+	sub = &range_lock_entry(node)->subtree;
+	if (sub->last < lock->start)
+		return false;
+	if (!best)
+		return sub->min_seq < lock->seq;
+	return best->seq < sub->max_seq && sub->max_seq < lock->seq;
 }
 
-static struct range_lock *next_in_half(struct range_lock *prev,
-				       unsigned long start, unsigned long last)
+static inline u64 latest_below(const struct rb_node *node)
 {
-	return range_lock_it_iter_next(prev, range_lock_key(prev->shared, start),
-				       range_lock_key(prev->shared, last));
+	return node ? range_lock_entry(node)->subtree.max_seq : 0;
 }
 
 /*
- * The range after @prev, or the first one, that @lock must not share its own
- * with.
+ * Look in one half for a conflict that came before @lock, but after @best;
+ * return @best if there is none.  If all in the tree came before @lock, the
+ * latest conflict is found, as no subtree is left out that has a later one.
+ *
+ * The walk comes to a range, then to the child with the later ranges below it,
+ * then to the other child.  It needs no stack: where it comes from tells what is
+ * left to do.
+ *
+ * Each subtree that it enters has a range that overlaps @lock, or is on the way
+ * to an end of the half or to @lock->last.  So it takes O((1 + c) log n) steps,
+ * where c ranges overlap.
+ *
+ * If all overlap @lock, as equal and nested ones do, it takes less.  Where all
+ * are in this half and came before @lock, the latest below the first child, or
+ * @best, is later than all below the second; so the walk enters one of them at
+ * most, and takes O(log n) steps.  There are O(log n) such subtrees next to the
+ * way to an end of the half and to the first @best, which makes O(log^2 n).
  */
-static struct range_lock *next_conflict(struct range_lock_tree *tree,
-					const struct range_lock *lock,
-					struct range_lock *prev)
+static struct range_lock *find_in_half(struct range_lock_tree *tree,
+				       const struct range_lock *lock,
+				       bool shared, struct range_lock *best)
 {
-	bool shared = prev && prev->shared;
+	struct rb_node *node = tree->root.rb_node, *from = NULL;
 
-	for (;;) {
-		if (prev)
-			prev = next_in_half(prev, lock->start, lock->last);
-		else
-			prev = first_in_half(tree, shared, lock->start,
-					     lock->last);
-		if (!prev) {
-			if (shared || lock->shared)
-				return NULL;
-			shared = true;
-		} else if (lock->start <= prev->last &&
-			   prev->start <= lock->last) {
-			return prev;
+	if (!worth_a_look(node, lock, best))
+		return best;
+	while (node) {
+		struct range_lock *pos = range_lock_entry(node);
+		struct rb_node *first = node->rb_left, *second = node->rb_right;
+		struct rb_node *parent = rb_parent(node), *next = parent;
+
+		/* On one side there is the other half only, or it is too far. */
+		if (pos->shared < shared)
+			first = NULL;
+		else if (pos->shared > shared || pos->start > lock->last)
+			second = NULL;
+		if (latest_below(first) < latest_below(second))
+			swap(first, second);
+
+		if (from == parent) {
+			if (ranges_conflict(pos, lock) &&
+			    pos->seq < lock->seq &&
+			    (!best || best->seq < pos->seq))
+				best = pos;
+			if (worth_a_look(first, lock, best))
+				next = first;
+			else if (worth_a_look(second, lock, best))
+				next = second;
+		} else if (from == first && worth_a_look(second, lock, best)) {
+			next = second;
 		}
+		from = node;
+		node = next;
 	}
+	return best;
 }
 
-static inline struct range_lock *first_conflict(struct range_lock_tree *tree,
-						const struct range_lock *lock)
+/* A conflict that came before @lock, the latest if all in the tree did. */
+static struct range_lock *find_conflict(struct range_lock_tree *tree,
+					const struct range_lock *lock)
 {
+	struct range_lock *best = find_in_half(tree, lock, false, NULL);
+
+	return lock->shared ? best : find_in_half(tree, lock, true, best);
+}
+
+/* Give @lock, which arrives, its number, and return its latest conflict. */
+static inline struct range_lock *range_lock_arrive(struct range_lock_tree *tree,
+						   struct range_lock *lock)
+{
+	lock->seq = 0;
 	if (RB_EMPTY_ROOT(&tree->root))
 		return NULL;
-	return next_conflict(tree, lock, NULL);
+	/* 64 bits do not wrap. */
+	lock->seq = range_lock_entry(tree->root.rb_node)->subtree.max_seq + 1;
+	return find_conflict(tree, lock);
 }
 
-#define for_each_conflict(tree, lock, pos)				\
-	for (pos = first_conflict(tree, lock); pos;			\
-	     pos = next_conflict(tree, lock, pos))
-
 /*
- * Take one off the blockers of @lock.  The caller holds tree->lock, which the
- * owner of @lock needs to leave the tree; but by the time of the wakeup it may
- * have left, and exited, hence the reference.  The wakeup is queued after the
- * grant: were the task on another waker's queue already, that one might wake
- * it any time.
+ * Let @lock, which its blocker no longer blocks, wait for another conflict, or
+ * grant it.  The conflict may be @blocker, which blocks that blocker, or what
+ * blocks @blocker, if any: in a queue one of them does.
+ *
+ * The caller holds tree->lock, which the owner of @lock needs to leave the tree;
+ * but by the time of the wakeup it may have left, and exited, hence the
+ * reference.  The wakeup is queued after the grant: were the task on another
+ * waker's queue already, that one might wake it any time.
  */
-static void range_lock_unblock(struct range_lock *lock,
+static void range_lock_unblock(struct range_lock_tree *tree,
+			       struct range_lock *lock,
+			       struct range_lock *blocker,
 			       struct wake_q_head *wake_q)
 {
 	struct task_struct *task = lock->task;
 
-	if (lock->blockers > 1) {
-		WRITE_ONCE(lock->blockers, lock->blockers - 1);
+	if (blocker && !ranges_conflict(blocker, lock))
+		blocker = blocker->blocker;
+	if (!blocker || !ranges_conflict(blocker, lock))
+		blocker = find_conflict(tree, lock);
+	hlist_del(&lock->link);
+	if (blocker) {
+		hlist_add_head(&lock->link, &blocker->waiters);
+		WRITE_ONCE(lock->blocker, blocker);
 		return;
 	}
 	get_task_struct(task);
@@ -189,17 +287,30 @@ static void range_lock_unblock(struct range_lock *lock,
 	 * tree->lock, before the grant.  Pairs with the acquire in
 	 * range_lock_wait().
 	 */
-	smp_store_release(&lock->blockers, 0);
+	smp_store_release(&lock->blocker, NULL);
 	wake_q_add_safe(wake_q, task);
 }
 
-#ifdef CONFIG_DEBUG_RANGE_LOCK
-#define RANGE_LOCK_MAGIC	0x52414e47UL
-
-static unsigned long range_lock_magic(const struct range_lock *lock)
+static inline void range_lock_leave(struct range_lock_tree *tree,
+				    struct range_lock *lock,
+				    struct wake_q_head *wake_q)
 {
-	return (unsigned long)lock ^ RANGE_LOCK_MAGIC;
+	struct hlist_node *next;
+	struct range_lock *pos;
+
+	range_lock_remove(tree, lock);
+	hlist_for_each_entry_safe(pos, next, &lock->waiters, link)
+		range_lock_unblock(tree, pos, lock->blocker, wake_q);
 }
+
+#ifdef CONFIG_DEBUG_RANGE_LOCK
+/*
+ * A check that fires warns.  Then all goes on as without it, since the check
+ * might be wrong, and a lock that is not taken, or not given back, would be
+ * worse.  Only range_unlock() and range_lock_downgrade() turn back, and only if
+ * the tree itself proves that there is nothing to give back.
+ */
+#define RANGE_LOCK_MAGIC	0x52414e47UL
 
 /*
  * The magic is read before anybody wrote it, but only a lock that is queued at
@@ -207,85 +318,78 @@ static unsigned long range_lock_magic(const struct range_lock *lock)
  */
 static __no_sanitize_memory bool range_lock_queued(const struct range_lock *lock)
 {
-	return READ_ONCE(lock->magic) == range_lock_magic(lock);
+	return READ_ONCE(lock->magic) == ((unsigned long)lock ^ RANGE_LOCK_MAGIC);
 }
 
 void range_lock_init(struct range_lock *lock, unsigned long start,
 		     unsigned long last)
 {
-	/* Overwriting a queued range would cut the tree in two. */
-	if (WARN_ONCE(range_lock_queued(lock),
-		      "range lock: setting up a range that is held or waiting\n"))
-		return;
-	if (WARN_ONCE(start > last, "range lock: start %lu > last %lu\n",
-		      start, last))
-		swap(start, last);
+	WARN_ONCE(range_lock_queued(lock),
+		  "range lock: setting up a range that is held or waiting\n");
+	WARN_ONCE(start > last, "range lock: start %lu > last %lu\n",
+		  start, last);
 	lock->start = start;
 	lock->last = last;
-	lock->magic = 0;
+	WRITE_ONCE(lock->magic, 0);
 }
 EXPORT_SYMBOL_GPL(range_lock_init);
 
-static bool debug_lock(struct range_lock_tree *tree, struct range_lock *lock)
+static void debug_lock(struct range_lock_tree *tree, struct range_lock *lock)
 {
-	if (WARN_ONCE(range_lock_queued(lock),
-		      "range lock: locking a range that is held or waiting\n"))
-		return false;
+	WARN_ONCE(range_lock_queued(lock),
+		  "range lock: locking a range that is held or waiting\n");
 	lock->tree = tree;
-	lock->magic = range_lock_magic(lock);
-	return true;
+	WRITE_ONCE(lock->magic, (unsigned long)lock ^ RANGE_LOCK_MAGIC);
 }
 
 static bool debug_held(struct range_lock_tree *tree, struct range_lock *lock)
 {
-	return !WARN_ONCE(!range_lock_queued(lock) || lock->tree != tree ||
-			  lock->blockers,
-			  "range lock: the range is not held in this tree\n");
+	struct rb_node *node;
+
+	if (!WARN_ONCE(!range_lock_queued(lock) || lock->tree != tree ||
+		       READ_ONCE(lock->blocker),
+		       "range lock: the range is not held in this tree\n"))
+		return true;
+
+	spin_lock(&tree->lock);
+	for (node = rb_first(&tree->root); node; node = rb_next(node))
+		if (node == &lock->node && !lock->blocker)
+			break;
+	spin_unlock(&tree->lock);
+	return node;
 }
 
+/* The lock may be about to die; the store must not be optimised away. */
 static void debug_unlock(struct range_lock *lock)
 {
-	lock->magic = 0;
+	WRITE_ONCE(lock->magic, 0);
 }
 #else
-static bool debug_lock(struct range_lock_tree *tree, struct range_lock *lock)
-{
-	return true;
-}
+static void debug_lock(struct range_lock_tree *tree, struct range_lock *lock) { }
+static void debug_unlock(struct range_lock *lock) { }
 
 static bool debug_held(struct range_lock_tree *tree, struct range_lock *lock)
 {
 	return true;
-}
-
-static void debug_unlock(struct range_lock *lock)
-{
 }
 #endif
 
-/*
- * Leave the queue.  Who came later counted this range; who came earlier did
- * not, be it held (no blockers) or waiting (a lower number).
- */
+/* Leave the queue, unless granted meanwhile. */
 static bool range_lock_cancel(struct range_lock_tree *tree,
 			      struct range_lock *lock)
 {
-	struct range_lock *pos;
 	DEFINE_WAKE_Q(wake_q);
+	bool waiting;
 
 	spin_lock(&tree->lock);
-	if (!lock->blockers) {
-		/* Granted meanwhile */
-		spin_unlock(&tree->lock);
-		return false;
+	waiting = lock->blocker;
+	if (waiting) {
+		hlist_del(&lock->link);
+		range_lock_leave(tree, lock, &wake_q);
 	}
-	range_lock_remove(tree, lock);
-	for_each_conflict(tree, lock, pos)
-		if (pos->blockers && pos->seq > lock->seq)
-			range_lock_unblock(pos, &wake_q);
 	spin_unlock(&tree->lock);
 	wake_up_q(&wake_q);
-	return true;
+	return waiting;
 }
 
 static int __sched range_lock_wait(struct range_lock_tree *tree,
@@ -299,7 +403,7 @@ static int __sched range_lock_wait(struct range_lock_tree *tree,
 	for (;;) {
 		set_current_state(state);
 		/* Pairs with the release in range_lock_unblock() */
-		if (!smp_load_acquire(&lock->blockers))
+		if (!smp_load_acquire(&lock->blocker))
 			break;
 		if (!signal_pending_state(state, current)) {
 			schedule();
@@ -317,13 +421,11 @@ static __always_inline int __sched
 __range_lock(struct range_lock_tree *tree, struct range_lock *lock, bool shared,
 	     unsigned int state, unsigned int subclass)
 {
-	unsigned int blockers = 0;
-	struct range_lock *pos;
+	struct range_lock *blocker;
 	int ret = 0;
 
 	might_sleep();
-	if (!debug_lock(tree, lock))
-		return 0;
+	debug_lock(tree, lock);
 	if (shared)
 		rwsem_acquire_read(&tree->dep_map, subclass, 0, _RET_IP_);
 	else
@@ -331,17 +433,17 @@ __range_lock(struct range_lock_tree *tree, struct range_lock *lock, bool shared,
 
 	lock->shared = shared;
 	lock->task = current;
+	INIT_HLIST_HEAD(&lock->waiters);
 
 	spin_lock(&tree->lock);
-	for_each_conflict(tree, lock, pos)
-		blockers++;
-	lock->blockers = blockers;
-	if (blockers)
-		lock->seq = atomic64_inc_return(&range_lock_seq);
+	blocker = range_lock_arrive(tree, lock);
+	lock->blocker = blocker;
+	if (blocker)
+		hlist_add_head(&lock->link, &blocker->waiters);
 	range_lock_insert(tree, lock);
 	spin_unlock(&tree->lock);
 
-	if (blockers)
+	if (blocker)
 		ret = range_lock_wait(tree, lock, state, _RET_IP_);
 	if (ret) {
 		debug_unlock(lock);
@@ -461,14 +563,14 @@ static __always_inline bool __range_trylock(struct range_lock_tree *tree,
 {
 	bool free;
 
-	if (!debug_lock(tree, lock))
-		return false;
+	debug_lock(tree, lock);
 	lock->shared = shared;
 	lock->task = current;
-	lock->blockers = 0;
+	lock->blocker = NULL;
+	INIT_HLIST_HEAD(&lock->waiters);
 
 	spin_lock(&tree->lock);
-	free = !first_conflict(tree, lock);
+	free = !range_lock_arrive(tree, lock);
 	if (free)
 		range_lock_insert(tree, lock);
 	spin_unlock(&tree->lock);
@@ -489,7 +591,7 @@ static __always_inline bool __range_trylock(struct range_lock_tree *tree,
  *
  * Exact: fails only if an overlapping range is held or waited for.
  *
- * Context: process context, also with spinlocks held; does not sleep.
+ * Context: process context, also under irq-unsafe spinlocks; does not sleep.
  * Return: true if the range was locked.
  */
 bool range_trylock(struct range_lock_tree *tree, struct range_lock *lock)
@@ -506,7 +608,7 @@ EXPORT_SYMBOL_GPL(range_trylock);
  * Exact: fails only if an overlapping range is held, or waited for,
  * exclusively.
  *
- * Context: process context, also with spinlocks held; does not sleep.
+ * Context: process context, also under irq-unsafe spinlocks; does not sleep.
  * Return: true if the range was locked.
  */
 bool range_trylock_shared(struct range_lock_tree *tree, struct range_lock *lock)
@@ -522,11 +624,10 @@ EXPORT_SYMBOL_GPL(range_trylock_shared);
  *
  * Wakes those that waited for nothing else.
  *
- * Context: process context, also with spinlocks held; does not sleep.
+ * Context: process context, also under irq-unsafe spinlocks; does not sleep.
  */
 void range_unlock(struct range_lock_tree *tree, struct range_lock *lock)
 {
-	struct range_lock *pos;
 	DEFINE_WAKE_Q(wake_q);
 
 	if (!debug_held(tree, lock))
@@ -534,10 +635,7 @@ void range_unlock(struct range_lock_tree *tree, struct range_lock *lock)
 	lock_release(&tree->dep_map, _RET_IP_);
 
 	spin_lock(&tree->lock);
-	range_lock_remove(tree, lock);
-	/* Whatever conflicts with a held range came later, and waits. */
-	for_each_conflict(tree, lock, pos)
-		range_lock_unblock(pos, &wake_q);
+	range_lock_leave(tree, lock, &wake_q);
 	spin_unlock(&tree->lock);
 
 	debug_unlock(lock);
@@ -553,25 +651,30 @@ EXPORT_SYMBOL_GPL(range_unlock);
  *
  * Lets in the shared requests that waited for nothing else.
  *
- * Context: process context, also with spinlocks held; does not sleep.
+ * Context: process context, also under irq-unsafe spinlocks; does not sleep.
  */
 void range_lock_downgrade(struct range_lock_tree *tree, struct range_lock *lock)
 {
+	struct hlist_node *next;
 	struct range_lock *pos;
 	DEFINE_WAKE_Q(wake_q);
 
 	if (!debug_held(tree, lock))
 		return;
-	lock_downgrade(&tree->dep_map, _RET_IP_);
-
+	/*
+	 * To lockdep the range stays exclusive.  lock_downgrade() would take
+	 * the last range that the task has locked in this tree, which may be
+	 * another one, and complain if that is shared.  To deadlocks the mode
+	 * of a holder matters only where readers are recursive.
+	 */
 	spin_lock(&tree->lock);
 	range_lock_remove(tree, lock);
-	/* Exclusive waiters go on counting this range, shared ones do not. */
-	for_each_conflict(tree, lock, pos)
-		if (pos->shared)
-			range_lock_unblock(pos, &wake_q);
 	lock->shared = true;
 	range_lock_insert(tree, lock);
+	/* Exclusive ones go on waiting for this range. */
+	hlist_for_each_entry_safe(pos, next, &lock->waiters, link)
+		if (pos->shared)
+			range_lock_unblock(tree, pos, NULL, &wake_q);
 	spin_unlock(&tree->lock);
 	wake_up_q(&wake_q);
 }
@@ -650,7 +753,7 @@ EXPORT_SYMBOL_GPL(range_lock_two_killable);
  * @tree2: as passed to range_lock_two()
  * @lock2: as passed to range_lock_two()
  *
- * Context: process context, also with spinlocks held; does not sleep.
+ * Context: process context, also under irq-unsafe spinlocks; does not sleep.
  */
 void range_unlock_two(struct range_lock_tree *tree1, struct range_lock *lock1,
 		      struct range_lock_tree *tree2, struct range_lock *lock2)
@@ -668,24 +771,26 @@ EXPORT_SYMBOL_GPL(range_unlock_two);
  * @last: last unit that must be covered, inclusive
  * @exclusive: whether only exclusive ranges count
  *
- * For assertions: see range_lock_assert_held().
+ * For assertions (see lockdep_assert_range_held()), as it walks over all that
+ * is in the tree.
  *
- * Context: process context, also with spinlocks held; does not sleep.
+ * Context: process context, also under irq-unsafe spinlocks; does not sleep.
  * Return: whether the ranges that the current task holds cover [@start, @last].
  */
 bool range_lock_is_held(struct range_lock_tree *tree, unsigned long start,
 			unsigned long last, bool exclusive)
 {
-	/* An exclusive range conflicts with all that the task may hold. */
-	struct range_lock want = { .last = last }, *pos;
+	struct range_lock *pos;
+	struct rb_node *node;
 	bool held = false;
 
 	spin_lock(&tree->lock);
 again:
-	want.start = start;
-	for_each_conflict(tree, &want, pos) {
-		if (pos->task != current || pos->blockers ||
-		    (exclusive && pos->shared) || pos->start > start)
+	for (node = rb_first(&tree->root); node; node = rb_next(node)) {
+		pos = range_lock_entry(node);
+		if (pos->task != current || pos->blocker ||
+		    (exclusive && pos->shared) ||
+		    pos->start > start || pos->last < start)
 			continue;
 		held = pos->last >= last;
 		if (held)

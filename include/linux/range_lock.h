@@ -18,6 +18,12 @@
 
 struct task_struct;
 
+/* What is known of all ranges in a subtree */
+struct range_lock_subtree {
+	unsigned long last;
+	u64 min_seq, max_seq;
+};
+
 /**
  * struct range_lock - one acquisition of one range
  *
@@ -29,10 +35,12 @@ struct range_lock {
 	struct rb_node node;
 	unsigned long start;
 	unsigned long last;
-	u64 __subtree_last;
-	u64 seq;
+	u64 seq;			/* who came first has the lower one */
+	struct range_lock_subtree subtree;
+	struct range_lock *blocker;	/* NULL: granted */
+	struct hlist_head waiters;	/* those whose blocker this one is */
+	struct hlist_node link;		/* on the blocker's list */
 	struct task_struct *task;
-	unsigned int blockers;
 	bool shared;
 #ifdef CONFIG_DEBUG_RANGE_LOCK
 	struct range_lock_tree *tree;
@@ -105,6 +113,10 @@ void range_lock_init(struct range_lock *lock, unsigned long start,
  * @lock: the acquisition; not held and not waiting
  * @start: first unit of the range, in the units of the tree's user
  * @last: last unit of the range, inclusive; not below @start
+ *
+ * A range whose @start is above its @last is a bug of the caller, of which
+ * CONFIG_DEBUG_RANGE_LOCK warns.  It excludes only ranges that reach over both
+ * ends.
  *
  * Context: any.
  */
@@ -278,7 +290,7 @@ range_lock_shared_killable(struct range_lock_tree *tree,
  *
  * Tells context analysis which mode ends; otherwise the same.
  *
- * Context: process context, also with spinlocks held; does not sleep.
+ * Context: process context, also under irq-unsafe spinlocks; does not sleep.
  */
 static inline void range_unlock_shared(struct range_lock_tree *tree,
 				       struct range_lock *lock)
@@ -292,33 +304,33 @@ bool range_lock_is_held(struct range_lock_tree *tree, unsigned long start,
 			unsigned long last, bool exclusive);
 
 /**
- * range_lock_assert_held() - assert that the caller holds a whole range
+ * lockdep_assert_range_held() - assert that the caller holds a whole range
  * @tree: the tree
  * @start: first unit that must be covered
  * @last: last unit that must be covered, inclusive
  *
- * Complains, once and only with lockdep, unless the ranges that the current
- * task holds in @tree, shared or exclusive, cover [@start, @last] together.
+ * With lockdep, warns each time unless the ranges that the current task holds
+ * in @tree, shared or exclusive, cover [@start, @last] together.
  *
- * Context: process context.
+ * Context: process context, also under irq-unsafe spinlocks; does not sleep.
  */
-#define range_lock_assert_held(tree, start, last)			\
+#define lockdep_assert_range_held(tree, start, last)			\
 do {									\
 	lockdep_assert(range_lock_is_held(tree, start, last, false));	\
 	__assume_shared_ctx_lock(tree);					\
 } while (0)
 
 /**
- * range_lock_assert_held_exclusive() - assert exclusive coverage of a range
+ * lockdep_assert_range_held_exclusive() - assert exclusive coverage of a range
  * @tree: the tree
  * @start: first unit that must be covered
  * @last: last unit that must be covered, inclusive
  *
- * Like range_lock_assert_held(), but only exclusive ranges count.
+ * Like lockdep_assert_range_held(), but only exclusive ranges count.
  *
- * Context: process context.
+ * Context: process context, also under irq-unsafe spinlocks; does not sleep.
  */
-#define range_lock_assert_held_exclusive(tree, start, last)		\
+#define lockdep_assert_range_held_exclusive(tree, start, last)		\
 do {									\
 	lockdep_assert(range_lock_is_held(tree, start, last, true));	\
 	__assume_ctx_lock(tree);					\
@@ -372,5 +384,7 @@ DEFINE_RANGE_LOCK_GUARD_COND(_shared_intr, range_lock_shared_interruptible,
 			     !_RET)
 DEFINE_RANGE_LOCK_GUARD_COND(_shared_kill, range_lock_shared_killable, !_RET)
 DEFINE_RANGE_LOCK_GUARD_COND(_shared_try, range_trylock_shared, _RET)
+
+#undef DEFINE_RANGE_LOCK_GUARD_COND
 
 #endif /* _LINUX_RANGE_LOCK_H */

@@ -21,6 +21,7 @@
 #include <linux/range_lock.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/spinlock.h>
 
 #define LIMIT		(10 * HZ)
 #define NR_REQS		6
@@ -43,7 +44,7 @@ static struct range_lock_tree trees[2];
 static struct req reqs[NR_REQS];
 static int nr_reqs;
 static atomic_t let_in;
-static bool stuck;
+static bool stuck, lockdep_works;
 
 #define tree	(&trees[0])
 #define tree2	(&trees[1])
@@ -346,6 +347,93 @@ static void downgrade_test(struct kunit *test)
 	expect_in(test, late);
 }
 
+/* To lockdep a tree is one lock; it must not take one range for another. */
+static void downgrade_mixed_test(struct kunit *test)
+{
+	struct range_lock a, b;
+
+	take(test, &a, 0, 4, false);
+	take(test, &b, 5, 9, true);
+	kunit_warning_suppress(test) {
+		range_lock_downgrade(tree, &a);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	KUNIT_EXPECT_TRUE(test, can_take(0, 9, true));
+	range_unlock_shared(tree, &a);
+	KUNIT_EXPECT_TRUE(test, can_take(0, 4, false));
+	KUNIT_EXPECT_FALSE(test, can_take(5, 5, false));
+	range_unlock_shared(tree, &b);
+}
+
+/* Nothing that does not wait sleeps, or takes a lock that does. */
+static void spinlock_test(struct kunit *test)
+{
+	static DEFINE_SPINLOCK(outer);
+	struct range_lock a, b, c;
+	bool got_a, got_b, got_c, held;
+	struct req *reader, *writer;
+
+	range_lock_init(&a, 0, 9);
+	range_lock_init(&b, 10, 19);
+	range_lock_init(&c, 19, 20);
+	spin_lock(&outer);
+	got_a = range_trylock(tree, &a);
+	got_b = range_trylock_shared(tree, &b);
+	got_c = range_trylock(tree, &c);
+	held = range_lock_is_held(tree, 0, 19, false);
+	spin_unlock(&outer);
+	KUNIT_ASSERT_TRUE(test, got_a);
+	KUNIT_ASSERT_TRUE(test, got_b);
+	KUNIT_EXPECT_FALSE(test, got_c);
+	KUNIT_EXPECT_TRUE(test, held);
+
+	reader = request_waits(test, 0, 0, true, PLAIN);
+	writer = request_waits(test, 9, 10, false, PLAIN);
+	spin_lock(&outer);
+	range_lock_downgrade(tree, &a);
+	range_unlock(tree, &a);
+	range_unlock_shared(tree, &b);
+	spin_unlock(&outer);
+	expect_in(test, reader);
+	expect_in(test, writer);
+}
+
+/* With a subclass a task may hold one range and wait for another. */
+static void nested_test(struct kunit *test)
+{
+	struct range_lock outer, lock;
+	int i, ret[4];
+
+	range_lock_init(&outer, 0, 0);
+	range_lock_init(&lock, 1, 2);
+	range_lock(tree, &outer);
+	range_lock_nested(tree, &lock, SINGLE_DEPTH_NESTING);
+	KUNIT_EXPECT_TRUE(test, range_lock_is_held(tree, 0, 2, true));
+	range_unlock(tree, &lock);
+	range_lock_shared_nested(tree, &lock, SINGLE_DEPTH_NESTING);
+	KUNIT_EXPECT_TRUE(test, range_lock_is_held(tree, 0, 2, false));
+	KUNIT_EXPECT_FALSE(test, range_lock_is_held(tree, 0, 2, true));
+	range_unlock_shared(tree, &lock);
+
+	ret[0] = range_lock_killable_nested(tree, &lock, SINGLE_DEPTH_NESTING);
+	if (!ret[0])
+		range_unlock(tree, &lock);
+	ret[1] = range_lock_interruptible_nested(tree, &lock, SINGLE_DEPTH_NESTING);
+	if (!ret[1])
+		range_unlock(tree, &lock);
+	ret[2] = range_lock_shared_killable_nested(tree, &lock,
+						   SINGLE_DEPTH_NESTING);
+	if (!ret[2])
+		range_unlock_shared(tree, &lock);
+	ret[3] = range_lock_shared_interruptible_nested(tree, &lock,
+							SINGLE_DEPTH_NESTING);
+	if (!ret[3])
+		range_unlock_shared(tree, &lock);
+	for (i = 0; i < ARRAY_SIZE(ret); i++)
+		KUNIT_EXPECT_EQ(test, ret[i], 0);
+	range_unlock(tree, &outer);
+}
+
 static void two_test(struct kunit *test)
 {
 	struct range_lock a, b;
@@ -612,14 +700,14 @@ static void assert_test(struct kunit *test)
 
 	take(test, &a, 0, 4, true);
 	take(test, &b, 5, 9, false);
-	expect_assert(test, range_lock_assert_held(tree, 0, 9), 0);
-	expect_assert(test, range_lock_assert_held_exclusive(tree, 5, 9), 0);
-	expect_assert(test, range_lock_assert_held(tree, 0, 10), 1);
-	expect_assert(test, range_lock_assert_held(tree2, 0, 0), 1);
-	expect_assert(test, range_lock_assert_held_exclusive(tree, 4, 9), 1);
+	expect_assert(test, lockdep_assert_range_held(tree, 0, 9), 0);
+	expect_assert(test, lockdep_assert_range_held_exclusive(tree, 5, 9), 0);
+	expect_assert(test, lockdep_assert_range_held(tree, 0, 10), 1);
+	expect_assert(test, lockdep_assert_range_held(tree2, 0, 0), 1);
+	expect_assert(test, lockdep_assert_range_held_exclusive(tree, 4, 9), 1);
 	range_unlock(tree, &b);
 	range_unlock(tree, &a);
-	expect_assert(test, range_lock_assert_held(tree, 0, 0), 1);
+	expect_assert(test, lockdep_assert_range_held(tree, 0, 0), 1);
 }
 
 /*
@@ -642,6 +730,7 @@ enum { INIT_HELD, INIT_ORDER, LOCK_HELD, NOT_HELD };
 #define expect_misuse(test, expr, place)				\
 	expect_assert(test, expr, seen_before(place) ? 0 : 1)
 
+/* What is not held, or not here, stays as it is. */
 static void misuse_test(struct kunit *test)
 {
 	struct range_lock lock, other;
@@ -651,13 +740,14 @@ static void misuse_test(struct kunit *test)
 		kunit_skip(test, "needs DEBUG_RANGE_LOCK");
 
 	expect_misuse(test, range_lock_init(&other, 9, 5), INIT_ORDER);
+	KUNIT_EXPECT_EQ(test, other.start, 9);
+	KUNIT_EXPECT_EQ(test, other.last, 5);
 	range_lock_init(&other, 0, 0);
 	expect_misuse(test, range_unlock(tree, &other), NOT_HELD);
 
 	take(test, &lock, 5, 9, false);
-	expect_misuse(test, range_lock_init(&lock, 0, 1), INIT_HELD);
-	expect_misuse(test, range_lock(tree, &lock), LOCK_HELD);
 	expect_misuse(test, range_unlock(tree2, &lock), NOT_HELD);
+	expect_misuse(test, range_lock_downgrade(tree2, &lock), NOT_HELD);
 	r = request_waits(test, 9, 12, false, PLAIN);
 	expect_misuse(test, range_unlock(tree, &r->lock), NOT_HELD);
 
@@ -673,11 +763,51 @@ static void misuse_test(struct kunit *test)
 	expect_empty(test);
 }
 
+/* A check that is wrong warns, and keeps nobody from locking and unlocking. */
+static void false_alarm_test(struct kunit *test)
+{
+#ifdef CONFIG_DEBUG_RANGE_LOCK
+	struct range_lock lock;
+	unsigned long magic;
+	bool got = false;
+
+	take(test, &lock, 0, 0, false);
+	magic = lock.magic;
+	range_unlock(tree, &lock);
+
+	lock.magic = magic;
+	expect_misuse(test, range_lock_init(&lock, 5, 9), INIT_HELD);
+	KUNIT_EXPECT_EQ(test, lock.start, 5);
+	KUNIT_EXPECT_EQ(test, lock.last, 9);
+
+	lock.magic = magic;
+	expect_misuse(test, range_lock(tree, &lock), LOCK_HELD);
+	KUNIT_EXPECT_TRUE(test, range_lock_is_held(tree, 5, 9, true));
+	KUNIT_EXPECT_FALSE(test, can_take(9, 9, true));
+	lock.magic = 0;
+	expect_misuse(test, range_lock_downgrade(tree, &lock), NOT_HELD);
+	KUNIT_EXPECT_TRUE(test, can_take(9, 9, true));
+	KUNIT_EXPECT_FALSE(test, can_take(9, 9, false));
+	expect_misuse(test, range_unlock(tree, &lock), NOT_HELD);
+	expect_empty(test);
+
+	range_lock_init(&lock, 5, 9);
+	lock.magic = magic;
+	expect_misuse(test, got = range_trylock(tree, &lock), LOCK_HELD);
+	KUNIT_ASSERT_TRUE(test, got);
+	KUNIT_EXPECT_FALSE(test, can_take(9, 9, true));
+	range_unlock(tree, &lock);
+	expect_empty(test);
+#else
+	kunit_skip(test, "needs DEBUG_RANGE_LOCK");
+#endif
+}
+
 /* ----- stress ----- */
 
-#define NR_STRESS	4
+#define NR_STRESS	16
 #define NR_UNITS	32
-#define NR_ROUNDS	5000
+#define NR_ROUNDS	1500
 
 static atomic_t readers[NR_UNITS], writers[NR_UNITS];
 static atomic_t clashes, cancelled;
@@ -808,6 +938,7 @@ static int range_lock_test_init(struct kunit *test)
 		range_lock_tree_init(&trees[i]);
 	nr_reqs = 0;
 	atomic_set(&let_in, 0);
+	lockdep_works = IS_ENABLED(CONFIG_LOCKDEP) && debug_locks;
 	return 0;
 }
 
@@ -822,6 +953,9 @@ static void range_lock_test_exit(struct kunit *test)
 	nr_reqs = 0;
 	if (!stuck)
 		expect_empty(test);
+	/* All that the tests do is allowed. */
+	if (lockdep_works)
+		KUNIT_EXPECT_TRUE_MSG(test, debug_locks, "lockdep complains");
 }
 
 static struct kunit_case range_lock_test_cases[] = {
@@ -831,6 +965,9 @@ static struct kunit_case range_lock_test_cases[] = {
 	KUNIT_CASE(wakeup_test),
 	KUNIT_CASE(trylock_test),
 	KUNIT_CASE(downgrade_test),
+	KUNIT_CASE(downgrade_mixed_test),
+	KUNIT_CASE(spinlock_test),
+	KUNIT_CASE(nested_test),
 	KUNIT_CASE(two_test),
 	KUNIT_CASE(signal_test),
 	KUNIT_CASE(cancel_test),
@@ -840,6 +977,7 @@ static struct kunit_case range_lock_test_cases[] = {
 	KUNIT_CASE(held_test),
 	KUNIT_CASE(assert_test),
 	KUNIT_CASE(misuse_test),
+	KUNIT_CASE(false_alarm_test),
 	KUNIT_CASE_SLOW(stress_test),
 	{}
 };

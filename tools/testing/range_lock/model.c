@@ -10,9 +10,14 @@
 #include <stdarg.h>
 #include <string.h>
 #include <ucontext.h>
+
+#define STORE_BUFFER
+#define COUNT_STEPS
+#define test_unlock(lock)	check_unlock()
+static void check_unlock(void);
 #include "range_lock_test.h"
 
-#define NR_REQ		20
+#define NR_REQ		40
 #define NR_TREES	2
 #define STACK_SIZE	(64 << 10)
 
@@ -31,6 +36,7 @@ struct req {
 	struct task_struct *owner;
 	/* the run */
 	enum how how;
+	unsigned int subclass;
 	struct req *second;		/* what range_lock_two() takes next */
 	struct range_lock_tree *two_tree1, *two_tree2;
 	struct range_lock *two_lock1, *two_lock2;
@@ -45,15 +51,23 @@ static struct range_lock_tree trees[NR_TREES];
 static struct req reqs[NR_REQ];
 static ucontext_t driver;
 static struct req *active;		/* whose context runs */
-static struct task_struct driver_task;
+static struct task_struct driver_task, crowd_task;
 static unsigned long orders, ops;
 static void (*race)(void);		/* runs between a signal and its effect */
+static struct req *arrives;		/* has to be in at the next unlock */
+static bool one_step;			/* all has to be done at the next unlock */
+static bool unsure;			/* debugging will look first */
 
 static const unsigned long edge[] = {
 	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
 	LONG_MAX - 2UL, LONG_MAX - 1UL, LONG_MAX, LONG_MAX + 1UL, LONG_MAX + 2UL,
 	ULONG_MAX - 2, ULONG_MAX - 1, ULONG_MAX
 };
+
+static int req_nr(struct range_lock *lock)
+{
+	return container_of(lock, struct req, lock) - reqs;
+}
 
 static void __attribute__((__noreturn__, __format__(__printf__, 1, 2)))
 fail(const char *fmt, ...)
@@ -67,11 +81,12 @@ fail(const char *fmt, ...)
 	printf("\n");
 	for (r = reqs; r < reqs + NR_REQ; r++)
 		if (r->where != FREE)
-			printf("# %d: tree %d [%lu, %lu] %s %s order %lu blockers %u\n",
+			printf("# %d: tree %d [%lu, %lu] %s %s order %lu seq %llu blocker %d\n",
 			       (int)(r - reqs), (int)(r->tree - trees), r->start,
 			       r->last, r->shared ? "shared" : "exclusive",
 			       r->where == HELD ? "held" : "waits", r->order,
-			       r->lock.blockers);
+			       (unsigned long long)r->lock.seq,
+			       r->lock.blocker ? req_nr(r->lock.blocker) : -1);
 	exit(1);
 }
 
@@ -84,14 +99,16 @@ static bool conflict(const struct req *a, const struct req *b)
 	       a->start <= b->last && b->start <= a->last;
 }
 
-static unsigned int model_blockers(const struct req *r)
+/* The latest of the requests that @r has to wait for */
+static struct req *model_blocker(const struct req *r)
 {
-	unsigned int nr = 0;
-	struct req *pos;
+	struct req *pos, *latest = NULL;
 
 	for (pos = reqs; pos < reqs + NR_REQ; pos++)
-		nr += conflict(pos, r) && pos->order < r->order;
-	return nr;
+		if (conflict(pos, r) && pos->order < r->order &&
+		    (!latest || pos->order > latest->order))
+			latest = pos;
+	return latest;
 }
 
 static bool model_free(const struct req *r)
@@ -142,85 +159,147 @@ static void enter(struct req *r, struct range_lock_tree *tree,
 	r->shared = shared;
 	r->order = ++orders;
 	r->where = WAITING;
-	if (!model_blockers(r))
+	if (!model_blocker(r))
 		r->where = HELD;
 }
 
 /* ----- the comparison ----- */
 
-static u64 check_subtree(struct range_lock_tree *tree, struct rb_node *node,
-			 u64 *prev, unsigned int *nr)
+static void check_subtree(struct range_lock_tree *tree, struct rb_node *node,
+			  struct range_lock **prev, unsigned int *nr,
+			  struct range_lock_subtree *sub)
 {
+	struct range_lock_subtree left, right;
 	struct range_lock *lock;
 	struct req *r;
-	u64 last, sub;
 
+	*sub = (struct range_lock_subtree){ 0, UINT64_MAX, 0 };
 	if (!node)
-		return 0;
+		return;
 	lock = rb_entry(node, struct range_lock, node);
 	r = container_of(lock, struct req, lock);
-	last = check_subtree(tree, node->rb_left, prev, nr);
-	if (range_lock_key_start(lock) < *prev)
+	check_subtree(tree, node->rb_left, prev, nr, &left);
+	if (*prev && ((*prev)->shared > lock->shared ||
+		      ((*prev)->shared == lock->shared &&
+		       (*prev)->start > lock->start)))
 		fail("the tree is out of order");
-	*prev = range_lock_key_start(lock);
+	*prev = lock;
 	++*nr;
 	if (r < reqs || r >= reqs + NR_REQ || r->where == FREE || r->tree != tree)
 		fail("the tree holds a range that it should not");
 	if (lock->start != r->start || lock->last != r->last ||
 	    lock->shared != r->shared || lock->task != r->owner)
 		fail("a range has changed");
-	if (range_lock_key_last(lock) > last)
-		last = range_lock_key_last(lock);
-	sub = check_subtree(tree, node->rb_right, prev, nr);
-	if (sub > last)
-		last = sub;
-	if (lock->__subtree_last != last)
-		fail("__subtree_last is wrong");
-	return last;
+	check_subtree(tree, node->rb_right, prev, nr, &right);
+	sub->last = max(lock->last, max(left.last, right.last));
+	sub->min_seq = min(lock->seq, min(left.min_seq, right.min_seq));
+	sub->max_seq = max(lock->seq, max(left.max_seq, right.max_seq));
+	if (lock->subtree.last != sub->last)
+		fail("subtree.last is wrong");
+	if (lock->subtree.min_seq != sub->min_seq)
+		fail("subtree.min_seq is wrong");
+	if (lock->subtree.max_seq != sub->max_seq)
+		fail("subtree.max_seq is wrong");
+}
+
+/* A conflict that came before is the blocker of who waits, and knows it. */
+static void check_blocker(struct req *r)
+{
+	struct range_lock *blocker = r->lock.blocker, *pos;
+	unsigned int nr = 0;
+	struct req *b;
+
+	if (!blocker != !model_blocker(r))
+		fail("%d %s", (int)(r - reqs),
+		     blocker ? "waits for nothing" : "was let in too early");
+	if (!blocker)
+		return;
+	b = container_of(blocker, struct req, lock);
+	if (b < reqs || b >= reqs + NR_REQ || !conflict(b, r) ||
+	    b->order > r->order)
+		fail("%d waits for the wrong one", (int)(r - reqs));
+	hlist_for_each_entry(pos, &blocker->waiters, link)
+		if (pos == &r->lock || ++nr > NR_REQ)
+			break;
+	if (pos != &r->lock)
+		fail("%d is not on the list of its blocker", (int)(r - reqs));
+}
+
+static void check_tree(struct range_lock_tree *tree)
+{
+	unsigned int nr = 0, model_nr = 0, waiting = 0, listed = 0;
+	struct range_lock *prev = NULL, *pos;
+	struct range_lock_subtree all;
+	struct req *r, *other;
+
+	check_subtree(tree, tree->root.rb_node, &prev, &nr, &all);
+	for (r = reqs; r < reqs + NR_REQ; r++) {
+		if (r->where == FREE || r->tree != tree)
+			continue;
+		model_nr++;
+		check_blocker(r);
+		waiting += !!r->lock.blocker;
+		hlist_for_each_entry(pos, &r->lock.waiters, link)
+			if (++listed > NR_REQ)
+				fail("a list goes in a circle");
+		for (other = reqs; other < r; other++)
+			if (other->where != FREE && other->tree == tree &&
+			    (other->order < r->order) !=
+			    (other->lock.seq < r->lock.seq))
+				fail("%d and %d are numbered in the wrong order",
+				     (int)(other - reqs), (int)(r - reqs));
+	}
+	if (nr != model_nr)
+		fail("%u ranges in the tree, not %u", nr, model_nr);
+	/* Each of those that wait is on its blocker's list, and no one else. */
+	if (listed != waiting)
+		fail("%u on the lists, not %u", listed, waiting);
+}
+
+static void check_trees(void)
+{
+	struct range_lock_tree *tree;
+
+	for (tree = trees; tree < trees + NR_TREES; tree++)
+		check_tree(tree);
+}
+
+/*
+ * Whoever takes tree->lock next may act on what he finds, so it has to be right
+ * by then.  Who arrives waits for the latest conflict.
+ */
+static void check_unlock(void)
+{
+	struct req *r = arrives, *latest = r ? model_blocker(r) : NULL;
+
+	if (one_step)
+		check_trees();
+	if (latest && r->lock.blocker != &latest->lock)
+		fail("%d does not wait for the latest, %d",
+		     (int)(r - reqs), (int)(latest - reqs));
+	one_step = false;
+	arrives = NULL;
 }
 
 /* Whom an operation let in was woken by it, once, and nobody else was. */
 static void check(void)
 {
-	unsigned int nr, model_nr, blockers;
-	struct range_lock_tree *tree;
 	struct req *r;
-	u64 prev;
 
 	ops++;
-	for (r = reqs; r < reqs + NR_REQ; r++) {
-		unsigned int expect = 0;
-
-		if (r->where != FREE) {
-			blockers = model_blockers(r);
-			if (r->where == WAITING && !blockers) {
-				r->where = HELD;
-				expect = 1;
-			}
-			if (r->lock.blockers != blockers)
-				fail("%d has %u blockers, not %u",
-				     (int)(r - reqs), r->lock.blockers, blockers);
-		}
-		/* A pair waits with the one task of its first half. */
-		if (expect)
+	check_trees();
+	for (r = reqs; r < reqs + NR_REQ; r++)
+		if (r->where == WAITING && !model_blocker(r)) {
+			r->where = HELD;
+			/* A pair waits with the one task of its first half. */
 			container_of(r->owner, struct req, task)->wakes--;
-	}
+		}
 	for (r = reqs; r < reqs + NR_REQ; r++) {
 		if (r->wakes)
 			fail("%d was woken %d times too often",
 			     (int)(r - reqs), (int)r->wakes);
 		if (r->task.refs || r->task.wake_next)
 			fail("a reference to task %d is left", (int)(r - reqs));
-	}
-	for (tree = trees; tree < trees + NR_TREES; tree++) {
-		prev = 0;
-		nr = 0;
-		model_nr = 0;
-		check_subtree(tree, tree->root.rb_node, &prev, &nr);
-		for (r = reqs; r < reqs + NR_REQ; r++)
-			model_nr += r->where != FREE && r->tree == tree;
-		if (nr != model_nr)
-			fail("%u ranges in the tree, not %u", nr, model_nr);
 	}
 }
 
@@ -229,16 +308,20 @@ static void check_lockdep(void)
 	struct req *r, *pos;
 
 	for (r = reqs; r < reqs + NR_REQ; r++) {
-		int excl = 0, shared = 0;
+		int held = 0;
 
 		for (pos = reqs; pos < reqs + NR_REQ; pos++)
-			if (pos->where != FREE && pos->owner == &r->task)
-				*(pos->shared ? &shared : &excl) += 1;
-		if (r->task.dep_excl != excl || r->task.dep_shared != shared)
-			fail("lockdep: task %d has %d+%d, not %d+%d",
-			     (int)(r - reqs), r->task.dep_excl,
-			     r->task.dep_shared, excl, shared);
+			held += pos->where != FREE && pos->owner == &r->task;
+		if (r->task.dep_held != held)
+			fail("lockdep: task %d has %d, not %d", (int)(r - reqs),
+			     r->task.dep_held, held);
 	}
+}
+
+static void check_annotation(struct task_struct *task, unsigned int expected)
+{
+	if (task->dep_last != expected)
+		fail("lockdep was told %x, not %x", task->dep_last, expected);
 }
 
 /* ----- tasks ----- */
@@ -246,6 +329,10 @@ static void check_lockdep(void)
 /* As the scheduler does, let run who was woken on the way here. */
 void schedule(void)
 {
+	full_fence();
+	drain_stores();
+	if (escape)
+		longjmp(*escape, 1);
 	if (current->state != TASK_RUNNING)
 		swapcontext(&active->context, &driver);
 }
@@ -253,7 +340,8 @@ void schedule(void)
 void test_wake(struct task_struct *task)
 {
 	task->state = TASK_RUNNING;
-	container_of(task, struct req, task)->wakes++;
+	if (task != &crowd_task)
+		container_of(task, struct req, task)->wakes++;
 }
 
 void test_signal_check(struct task_struct *task)
@@ -277,13 +365,30 @@ static int call(struct req *r)
 	}
 	switch (r->how) {
 	case KILLABLE:
+		if (r->subclass)
+			return r->shared ?
+				range_lock_shared_killable_nested(r->tree, &r->lock,
+								  r->subclass) :
+				range_lock_killable_nested(r->tree, &r->lock,
+							   r->subclass);
 		return r->shared ? range_lock_shared_killable(r->tree, &r->lock) :
 				   range_lock_killable(r->tree, &r->lock);
 	case INTERRUPTIBLE:
+		if (r->subclass)
+			return r->shared ?
+				range_lock_shared_interruptible_nested(r->tree,
+								       &r->lock,
+								       r->subclass) :
+				range_lock_interruptible_nested(r->tree, &r->lock,
+								r->subclass);
 		return r->shared ? range_lock_shared_interruptible(r->tree, &r->lock) :
 				   range_lock_interruptible(r->tree, &r->lock);
 	default:
-		if (r->shared)
+		if (r->shared && r->subclass)
+			range_lock_shared_nested(r->tree, &r->lock, r->subclass);
+		else if (r->subclass)
+			range_lock_nested(r->tree, &r->lock, r->subclass);
+		else if (r->shared)
 			range_lock_shared(r->tree, &r->lock);
 		else
 			range_lock(r->tree, &r->lock);
@@ -298,6 +403,7 @@ static void run_requests(void)
 
 		r->ret = call(r);
 		r->running = false;
+		drain_stores();
 		swapcontext(&r->context, &driver);
 	}
 }
@@ -337,7 +443,7 @@ static void resume(struct req *r)
 		enter(next, next->tree, next->start, next->last, false);
 		waits = next;
 	}
-	if (raced && waits->where == WAITING && !model_blockers(waits)) {
+	if (raced && waits->where == WAITING && !model_blocker(waits)) {
 		waits->where = HELD;
 		r->wakes--;
 	}
@@ -366,27 +472,42 @@ static void start_request(struct req *r, enum how how, int sig)
 	r->owner = &r->task;
 	r->how = how;
 	r->task.sig = sig;
+	r->task.might_sleep = 0;
 	r->running = true;
 	resume(r);
+	if (!r->task.might_sleep)
+		fail("a wait is not announced");
+}
+
+static void init(struct req *r, unsigned long start, unsigned long last)
+{
+	range_lock_init(&r->lock, start, last);
+	if (warnings != (IS_ENABLED(CONFIG_DEBUG_RANGE_LOCK) && start > last))
+		fail("%u warnings", warnings);
+	warnings = 0;
 }
 
 static void op_lock(struct req *r, struct range_lock_tree *tree,
 		    unsigned long start, unsigned long last, bool shared,
 		    enum how how, int sig)
 {
-	range_lock_init(&r->lock, start, last);
+	init(r, start, last);
 	r->two_tree1 = NULL;
 	r->second = NULL;
+	r->subclass = rnd(3);
 	enter(r, tree, start, last, shared);
+	one_step = true;
+	arrives = r;
 	start_request(r, how, sig);
+	check_annotation(&r->task, r->subclass | (shared ? DEP_SHARED : 0));
 }
 
 static void op_lock_two(struct req *a, struct req *b, bool same, bool swap,
 			unsigned long s1, unsigned long l1,
 			unsigned long s2, unsigned long l2, enum how how)
 {
-	range_lock_init(&a->lock, s1, l1);
-	range_lock_init(&b->lock, s2, l2);
+	init(a, s1, l1);
+	init(b, s2, l2);
 	a->two_tree1 = &trees[swap];
 	a->two_tree2 = &trees[same ? swap : !swap];
 	a->two_lock1 = swap && !same ? &b->lock : &a->lock;
@@ -402,6 +523,10 @@ static void op_lock_two(struct req *a, struct req *b, bool same, bool swap,
 		enter(a, &trees[0], s1, l1, false);
 	}
 	start_request(a, how, SIG_NONE);
+	warnings = 0;
+	/* Whichever it took last */
+	check_annotation(&a->task, !same && b->where != FREE ?
+				   SINGLE_DEPTH_NESTING : 0);
 }
 
 static void op_trylock(struct req *r, struct task_struct *owner,
@@ -410,7 +535,7 @@ static void op_trylock(struct req *r, struct task_struct *owner,
 {
 	bool got;
 
-	range_lock_init(&r->lock, start, last);
+	init(r, start, last);
 	r->owner = owner;
 	r->second = NULL;
 	enter(r, tree, start, last, shared);
@@ -420,12 +545,15 @@ static void op_trylock(struct req *r, struct task_struct *owner,
 		r->where = HELD;
 	current = owner;
 	owner->may_not_sleep = true;
+	one_step = true;
 	got = shared ? range_trylock_shared(tree, &r->lock) :
 		       range_trylock(tree, &r->lock);
 	owner->may_not_sleep = false;
 	current = &driver_task;
 	if (got != (r->where == HELD))
 		fail("trylock returned %d", got);
+	if (got)
+		check_annotation(owner, DEP_TRYLOCK | (shared ? DEP_SHARED : 0));
 	check();
 	check_lockdep();
 }
@@ -434,23 +562,25 @@ static void op_unlock(struct req *r)
 {
 	current = r->owner;
 	current->may_not_sleep = true;
+	leave(r);
+	one_step = !unsure;
 	if (r->shared)
 		range_unlock_shared(r->tree, &r->lock);
 	else
 		range_unlock(r->tree, &r->lock);
 	current->may_not_sleep = false;
 	current = &driver_task;
-	leave(r);
 }
 
 static void op_downgrade(struct req *r)
 {
 	current = r->owner;
 	current->may_not_sleep = true;
+	r->shared = true;
+	one_step = !unsure;
 	range_lock_downgrade(r->tree, &r->lock);
 	current->may_not_sleep = false;
 	current = &driver_task;
-	r->shared = true;
 }
 
 /* ----- tests ----- */
@@ -478,6 +608,8 @@ static void pick_range(unsigned long *start, unsigned long *last)
 	}
 	*start = edge[a < b ? a : b];
 	*last = edge[a < b ? b : a];
+	if (!rnd(40))
+		swap(*start, *last);
 }
 
 static void random_step(unsigned int crowd)
@@ -675,6 +807,97 @@ static void test_held(void)
 	ok("two halves, and no more");
 }
 
+/* ----- the cost ----- */
+
+#define CROWD		4000UL
+
+enum nest { EQUAL, INWARD, OUTWARD, ANYHOW, APART, NR_NESTS };
+enum modes { EXCLUSIVE, READERS, MIXED, NR_MODES };
+
+static struct range_lock crowd[CROWD];
+static bool gone[CROWD];
+static unsigned int held[CROWD], nr_held, next_in;
+static unsigned long most_steps[NR_MODES];
+
+static void count_steps(const char *what, unsigned int granted, enum modes modes)
+{
+	/* The height of the tree is 24 at most.  Both modes: its square */
+	static const unsigned long limit[NR_MODES] = { 64, 64, 300 };
+
+	steps /= granted + 1;
+	if (steps > most_steps[modes])
+		most_steps[modes] = steps;
+	if (steps > limit[modes])
+		fail("%s took %lu steps", what, steps);
+	steps = 0;
+}
+
+/* Either all overlap, or none does, so they come in as they arrived. */
+static unsigned int come_in(void)
+{
+	unsigned int before = nr_held;
+
+	for (; next_in < CROWD && (gone[next_in] || !crowd[next_in].blocker); next_in++)
+		if (!gone[next_in])
+			held[nr_held++] = next_in;
+	return nr_held - before;
+}
+
+static void cost_case(enum nest nest, enum modes modes)
+{
+	unsigned int i, n, left;
+
+	current = &crowd_task;
+	memset(gone, 0, sizeof(gone));
+	nr_held = 0;
+	next_in = 0;
+	steps = 0;
+	for (i = 0; i < CROWD; i++) {
+		unsigned long margin[] = { 0, i, CROWD - i, rnd(CROWD) };
+
+		if (nest == APART)
+			range_lock_init(&crowd[i], i * 7919 % CROWD, i * 7919 % CROWD);
+		else
+			range_lock_init(&crowd[i], margin[nest],
+					2 * CROWD - margin[nest]);
+		queue_up(&trees[0], &crowd[i],
+			 modes == MIXED ? rnd(2) : modes == READERS && i);
+		count_steps("lock", 0, modes);
+	}
+	come_in();
+	for (left = CROWD; left; left--) {
+		i = next_in + rnd(4 * CROWD);
+		if (i < CROWD && !gone[i]) {
+			if (!range_lock_cancel(&trees[0], &crowd[i]))
+				fail("one that waits cannot leave");
+			debug_unlock(&crowd[i]);
+			gone[i] = true;
+			count_steps("cancel", come_in(), modes);
+			continue;
+		}
+		if (!nr_held)
+			fail("nobody holds what %u wait for", left);
+		n = rnd(nr_held);
+		i = held[n];
+		held[n] = held[--nr_held];
+		range_unlock(&trees[0], &crowd[i]);
+		gone[i] = true;
+		count_steps("unlock", come_in(), modes);
+	}
+	current = &driver_task;
+}
+
+static void test_cost(void)
+{
+	unsigned int nest, modes;
+
+	for (nest = 0; nest < NR_NESTS; nest++)
+		for (modes = 0; modes < NR_MODES; modes++)
+			cost_case(nest, modes);
+	ok("%lu waiters, at most %lu steps; both modes, %lu", CROWD,
+	   max(most_steps[EXCLUSIVE], most_steps[READERS]), most_steps[MIXED]);
+}
+
 #ifdef CONFIG_DEBUG_RANGE_LOCK
 static void warned(const char *what)
 {
@@ -684,23 +907,58 @@ static void warned(const char *what)
 	check();
 }
 
-static void test_misuse(void)
+/* What would be there if nobody had cleared it */
+static void stale(struct range_lock *lock)
 {
-	struct req *r = &reqs[0], *other = &reqs[1];
+	lock->magic = (unsigned long)lock ^ RANGE_LOCK_MAGIC;
+}
 
-	current = &r->task;
+/* A check that is wrong must not keep the lock from working. */
+static void false_alarms(struct req *r, struct req *other)
+{
+	unsure = true;
+	stale(&r->lock);
+	range_lock_init(&r->lock, 3, 4);
+	warned("init of a range with a stale magic");
+	if (r->lock.start != 3 || r->lock.last != 4)
+		fail("the range was not set up");
+	stale(&r->lock);
+	r->two_tree1 = NULL;
+	r->subclass = 0;
+	enter(r, &trees[0], 3, 4, false);
+	start_request(r, PLAIN, SIG_NONE);
+	warned("lock with a stale magic");
+	op_lock(other, &trees[0], 4, 5, false, PLAIN, SIG_NONE);
+	r->lock.magic = 0;
+	op_unlock(r);
+	warned("unlock without the magic");
+	drain();
+
+	range_lock_init(&r->lock, 3, 4);
+	stale(&r->lock);
+	enter(r, &trees[0], 3, 4, false);
+	r->owner = &r->task;
+	current = r->owner;
+	if (!range_trylock(&trees[0], &r->lock))
+		fail("trylock failed");
+	current = &driver_task;
+	warned("trylock with a stale magic");
+	r->lock.magic = 0;
+	op_downgrade(r);
+	warned("downgrade without the magic");
+	r->lock.magic = 0;
+	op_unlock(r);
+	warned("unlock without the magic");
+}
+
+static void misuse(struct req *r, struct req *other)
+{
 	range_lock_init(&r->lock, 5, 3);
 	warned("start > last");
-	current = &driver_task;
+	if (r->lock.start != 5 || r->lock.last != 3)
+		fail("the range was not set up as it is without debugging");
 	op_trylock(r, &r->task, &trees[0], 1, 9, false);
 	current = &r->task;
-	range_lock_init(&r->lock, 20, 30);
-	warned("init of a held range");
-	range_lock(&trees[0], &r->lock);
-	warned("locking a held range");
-	if (range_trylock(&trees[0], &r->lock))
-		fail("a held range was locked again");
-	warned("trylock of a held range");
 	range_unlock(&trees[1], &r->lock);
 	warned("unlock in the wrong tree");
 	range_lock_downgrade(&trees[1], &r->lock);
@@ -716,7 +974,21 @@ static void test_misuse(void)
 	range_unlock(&trees[0], &r->lock);
 	warned("second unlock");
 	current = &driver_task;
-	ok("each kind warned once and changed nothing");
+
+	/* Without debugging, too, this only overwrites what is there already. */
+	op_trylock(r, &r->task, &trees[0], 1, 9, false);
+	range_lock_init(&r->lock, 1, 9);
+	warned("init of a held range");
+	op_unlock(r);
+	warned("unlock of what init has forgotten");
+	unsure = false;
+}
+
+static void test_misuse(void)
+{
+	false_alarms(&reqs[0], &reqs[1]);
+	misuse(&reqs[0], &reqs[1]);
+	ok("each kind warned once, and the lock went on");
 }
 #endif
 
@@ -737,13 +1009,15 @@ int main(void)
 		r->context.uc_stack.ss_size = STACK_SIZE;
 		makecontext(&r->context, run_requests, 0);
 	}
-	plan(4 + IS_ENABLED(CONFIG_DEBUG_RANGE_LOCK));
+	plan(5 + IS_ENABLED(CONFIG_DEBUG_RANGE_LOCK));
 	begin("cancel at every point");
 	test_cancel();
 	begin("no wait ends early");
 	test_spurious();
 	begin("ranges cover together");
 	test_held();
+	begin("few steps for many waiters");
+	test_cost();
 	begin("random histories against the model");
 	test_random();
 #ifdef CONFIG_DEBUG_RANGE_LOCK

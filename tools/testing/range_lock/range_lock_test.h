@@ -3,6 +3,7 @@
 #ifndef _RANGE_LOCK_TEST_H
 #define _RANGE_LOCK_TEST_H
 
+#include <setjmp.h>
 #include "shim.h"
 
 __thread struct task_struct *current;
@@ -26,6 +27,27 @@ static inline unsigned int rnd(unsigned int below)
 	rnd_state ^= rnd_state >> 7;
 	rnd_state ^= rnd_state << 17;
 	return (rnd_state >> 16) % below;
+}
+
+/*
+ * Ask for a range and, where that means to wait, go on without: schedule() jumps
+ * back here.  The range stays in its queue, and is held once its turn comes.
+ */
+static jmp_buf *escape;
+
+static inline void queue_up(struct range_lock_tree *tree, struct range_lock *lock,
+			    bool shared)
+{
+	jmp_buf here;
+
+	if (!setjmp(here)) {
+		escape = &here;
+		if (shared)
+			range_lock_shared(tree, lock);
+		else
+			range_lock(tree, lock);
+	}
+	escape = NULL;
 }
 
 static inline void test_setup(void)

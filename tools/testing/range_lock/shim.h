@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <linux/kernel.h>
+#include <linux/list.h>
 #include <linux/rbtree.h>
 
 /* Those of tools/ are volatile accesses, which a sanitizer takes for races. */
@@ -31,6 +32,14 @@
 #define smp_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define full_fence()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 
+#ifdef COUNT_STEPS
+/* Each step of a search asks for the parent, and so do most of the tree's. */
+static unsigned long steps;
+#undef rb_parent
+#define rb_parent(r)							\
+	(steps++, (struct rb_node *)((r)->__rb_parent_color & ~3UL))
+#endif
+
 #undef swap
 #define swap(a, b)		({ typeof(a) __t = (a); (a) = (b); (b) = __t; })
 #define __sched
@@ -40,16 +49,6 @@
 #define __assume_ctx_lock(x)	do { } while (0)
 #define __assume_shared_ctx_lock(x) do { } while (0)
 extern __thread unsigned int warnings;
-
-/* Unlike the kernel's, orders nothing: the lock must not rely on that. */
-#define atomic64_t		struct shim_atomic64
-struct shim_atomic64 {
-	s64 v;
-};
-
-#undef ATOMIC64_INIT
-#define ATOMIC64_INIT(i)	{ (i) }
-#define atomic64_inc_return(a)	__atomic_add_fetch(&(a)->v, 1, __ATOMIC_RELAXED)
 
 /* ----- spinlocks: also number the tasks in the order they take one ----- */
 
@@ -86,10 +85,14 @@ struct task_struct {
 	unsigned int state;
 	int sig;
 	int refs;
-	int dep_excl, dep_shared;	/* what lockdep would say is held */
+	int dep_held;			/* what lockdep would say is held */
+	unsigned int dep_last;		/* and how the last one was acquired */
 	unsigned long *arrival;		/* stamped by the next spin_lock() */
 	struct task_struct *wake_next;
 	bool may_not_sleep;
+	unsigned int might_sleep;	/* how often that was called */
+	unsigned int stored_state;	/* not yet seen by others, */
+	bool stored;			/* if this is set */
 };
 
 extern __thread struct task_struct *current;
@@ -99,6 +102,9 @@ extern __thread struct task_struct *current;
 void schedule(void);
 void test_wake(struct task_struct *task);
 void test_signal_check(struct task_struct *task);
+#ifndef test_unlock
+#define test_unlock(lock)	do { } while (0)
+#endif
 
 static inline void spin_lock(spinlock_t *lock)
 {
@@ -111,6 +117,7 @@ static inline void spin_lock(spinlock_t *lock)
 
 static inline void spin_unlock(spinlock_t *lock)
 {
+	test_unlock(lock);
 	pthread_mutex_unlock(&lock->mutex);
 }
 
@@ -118,16 +125,37 @@ static inline void spin_unlock(spinlock_t *lock)
 do {									\
 	if (current->may_not_sleep)					\
 		abort();						\
+	current->might_sleep++;						\
 } while (0)
+
+/*
+ * STORE_BUFFER, for tests in one thread: the state reaches the others only with
+ * the next full fence.
+ */
+static inline void __set_current_state(unsigned int state)
+{
+#ifdef STORE_BUFFER
+	current->stored_state = state;
+	current->stored = true;
+#else
+	WRITE_ONCE(current->state, state);
+#endif
+}
+
+static inline void drain_stores(void)
+{
+	if (current->stored)
+		current->state = current->stored_state;
+	current->stored = false;
+}
 
 static inline void set_current_state(unsigned int state)
 {
-	WRITE_ONCE(current->state, state);
+	__set_current_state(state);
 	/* Before the condition is read; pairs with the one in wake_up_q(). */
 	full_fence();
+	drain_stores();
 }
-
-#define __set_current_state(s)	WRITE_ONCE(current->state, s)
 
 static inline bool signal_pending_state(unsigned int state,
 					struct task_struct *task)
@@ -192,12 +220,18 @@ static inline void wake_up_q(struct wake_q_head *head)
 /* ----- lockdep: counts, so that a test sees an annotation that is missing ----- */
 
 struct lock_class_key { };
-#define rwsem_acquire(map, sub, try, ip)	(current->dep_excl++)
-#define rwsem_acquire_read(map, sub, try, ip)	(current->dep_shared++)
-#define lock_downgrade(map, ip)	(current->dep_excl--, current->dep_shared++)
-/* lockdep finds the mode itself; so does the test, of the last range it holds */
-#define lock_release(map, ip)	(*(lock->shared ? &current->dep_shared :	\
-						  &current->dep_excl) -= 1)
+#define DEP_SHARED		0x10
+#define DEP_TRYLOCK		0x20
+#define __dep_acquire(flags)						\
+do {									\
+	current->dep_held++;						\
+	current->dep_last = (flags);					\
+} while (0)
+#define rwsem_acquire(map, sub, try, ip)				\
+	__dep_acquire((sub) | ((try) ? DEP_TRYLOCK : 0))
+#define rwsem_acquire_read(map, sub, try, ip)				\
+	__dep_acquire((sub) | ((try) ? DEP_TRYLOCK : 0) | DEP_SHARED)
+#define lock_release(map, ip)	(current->dep_held--)
 #define lock_contended(map, ip)	do { } while (0)
 #define lock_acquired(map, ip)	do { } while (0)
 #define lockdep_assert(cond)	do { warnings += !(cond); } while (0)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "range_lock_test.h"
 
-#define NR_THREADS	8
+#define NR_THREADS	24
 #define NR_TREES	2
 #define NR_UNITS	64
 
@@ -51,9 +51,10 @@ static void __attribute__((noreturn)) die(const char *why)
 		       READ_ONCE(th->done), READ_ONCE(th->task.state),
 		       READ_ONCE(th->task.sig));
 		for (t = 0; t < 2; t++)
-			printf("#   [%lu, %lu] blockers %u\n",
-			       th->held[t].lock.start, th->held[t].lock.last,
-			       READ_ONCE(th->held[t].lock.blockers));
+			printf("#   %p [%lu, %lu] blocker %p\n",
+			       &th->held[t].lock, th->held[t].lock.start,
+			       th->held[t].lock.last,
+			       READ_ONCE(th->held[t].lock.blocker));
 	}
 	/* Threads may be stuck, and exit() is not meant to meet them. */
 	fflush(stdout);
@@ -162,7 +163,7 @@ static void check_fifo(struct range_lock_tree *tree, struct held *held)
 		    pos->start > lock->last || lock->start > pos->last)
 			continue;
 		arrival = container_of(pos, struct held, lock)->arrival;
-		if (!pos->blockers)
+		if (!pos->blocker)
 			die("two conflicting ranges are granted");
 		if (arrival && held->arrival && arrival < held->arrival)
 			die("overtaken by a later request");
@@ -187,9 +188,9 @@ static int do_lock(struct range_lock_tree *tree, struct range_lock *lock,
 	switch (how) {
 	case 0:
 		if (shared)
-			range_lock_shared(tree, lock);
+			range_lock_shared_nested(tree, lock, SINGLE_DEPTH_NESTING);
 		else
-			range_lock(tree, lock);
+			range_lock_nested(tree, lock, SINGLE_DEPTH_NESTING);
 		return 0;
 	case 1:
 		return shared ? range_lock_shared_killable(tree, lock) :
@@ -287,7 +288,7 @@ static void *run_thread(void *arg)
 			one(th);
 		else
 			two(th);
-		if (th->task.dep_excl || th->task.dep_shared)
+		if (th->task.dep_held)
 			die("lockdep: an annotation is missing");
 		if (READ_ONCE(th->task.state) != TASK_RUNNING)
 			die("returned while not running");
@@ -343,7 +344,7 @@ int main(void)
 
 	current = &main_task;
 	test_setup();
-	ops_per_thread = 2000UL * scale;
+	ops_per_thread = 800UL * scale;
 	plan(1);
 	begin("threads against the owner shadow");
 	for (t = 0; t < NR_TREES; t++)

@@ -19,12 +19,14 @@ static inline u64 __rdtsc(void) { return now_us() * 1000; }
 /* PWRITE_HOLE comes last: it maps a hole in the file, which tells on all writes. */
 enum {
 	READ, WRITE, MKWRITE, COW, HOLE, READ_BESIDE, WRITE_BESIDE, PMD_READ,
-	PMD_WRITE, PWRITE_8, PWRITE_4K, PWRITE_HOLE, KINDS
+	PMD_WRITE, FIRST_STORE, FIRST_STORE_APART, PWRITE_NEW, PWRITE_8,
+	PWRITE_4K, PWRITE_HOLE, KINDS
 };
 
 static const char * const kind_name[KINDS] = {
 	"read", "write", "mkwrite", "cow", "hole", "read_beside_pmd",
-	"write_beside_pmd", "pmd_read", "pmd_write", "pwrite_8", "pwrite_4k",
+	"write_beside_pmd", "pmd_read", "pmd_write", "first_store",
+	"first_store_apart", "pwrite_new", "pwrite_8", "pwrite_4k",
 	"pwrite_4k_hole",
 };
 
@@ -55,6 +57,40 @@ static double one_pwrite(int fd, size_t len, size_t size)
 		if (pwrite(fd, buf, size, pos) != (ssize_t)size)
 			t_bail("pwrite");
 	return (double)(__rdtsc() - start) / (len / PAGE);
+}
+
+/* To new blocks of a file that nobody maps */
+static double one_pwrite_new(int fd, size_t len)
+{
+	double t;
+
+	if (ftruncate(fd, 0))
+		t_bail("ftruncate");
+	sync();
+	t = one_pwrite(fd, len, PAGE);
+	return t;
+}
+
+/*
+ * Stores to blocks that are allocated, but not written: one after the other, or
+ * each at a distance to those before it.
+ */
+static double one_first_store(int fd, size_t len, bool apart)
+{
+	size_t pages = len / PAGE, i, step = apart ? 33 : 1;
+	char *p;
+	u64 t;
+
+	if (ftruncate(fd, 0) || fallocate(fd, 0, 0, len))
+		t_bail("fallocate");
+	sync();
+	p = t_map_pages(fd, pages, MAP_SHARED, false);
+	t = __rdtsc();
+	for (i = 0; i < pages; i++)
+		*(volatile char *)(p + i * step % pages * PAGE) = 1;
+	t = __rdtsc() - t;
+	munmap(p, len);
+	return (double)t / pages;
 }
 
 /* A page past all others, looked at before it has a block */
@@ -94,6 +130,10 @@ static double one(int fd, int kind, size_t len, bool *odd)
 	u64 t, faults;
 	char *p;
 
+	if (kind == FIRST_STORE || kind == FIRST_STORE_APART)
+		return one_first_store(fd, len, kind == FIRST_STORE_APART);
+	if (kind == PWRITE_NEW)
+		return one_pwrite_new(fd, len);
 	if (kind >= PWRITE_8)
 		return one_pwrite(fd, len, kind == PWRITE_8 ? 8 : PAGE);
 	p = t_map(fd, len, PROT_READ | PROT_WRITE,
@@ -127,7 +167,7 @@ int main(int argc, char **argv)
 {
 	size_t pages = argc > 2 ? atoi(argv[2]) : 1024, len;
 	int reps = argc > 3 ? atoi(argv[3]) : 12, kind, i;
-	int fd, huge_fd, hole_fd, beside_fd, of_kind[KINDS];
+	int fd, huge_fd, hole_fd, beside_fd, new_fd, of_kind[KINDS];
 	double *v = calloc(reps, sizeof(*v));
 	const char *fs;
 	char *buf;
@@ -143,6 +183,7 @@ int main(int argc, char **argv)
 	fd = t_open(argv[1], "dax_cost", 0);
 	huge_fd = t_open(argv[1], "dax_cost_huge", 0);
 	hole_fd = t_open(argv[1], "dax_cost_hole", len);
+	new_fd = t_open(argv[1], "dax_cost_new", 0);
 	beside_fd = t_open_written(argv[1], "dax_cost_beside",
 				   (len + 2 * PMD - 1) / PMD * PMD / PAGE);
 	map_pmd(beside_fd, (len + PMD - 1) / PMD * PMD);
@@ -167,6 +208,9 @@ int main(int argc, char **argv)
 	of_kind[WRITE_BESIDE] = beside_fd;
 	of_kind[PMD_READ] = huge_fd;
 	of_kind[PMD_WRITE] = huge_fd;
+	of_kind[FIRST_STORE] = new_fd;
+	of_kind[FIRST_STORE_APART] = new_fd;
+	of_kind[PWRITE_NEW] = new_fd;
 
 	for (kind = 0; kind < KINDS; kind++) {
 		bool huge = kind == PMD_READ || kind == PMD_WRITE, odd = false;
@@ -198,9 +242,11 @@ int main(int argc, char **argv)
 	close(huge_fd);
 	close(hole_fd);
 	close(beside_fd);
+	close(new_fd);
 	t_unlink(argv[1], "dax_cost");
 	t_unlink(argv[1], "dax_cost_huge");
 	t_unlink(argv[1], "dax_cost_hole");
 	t_unlink(argv[1], "dax_cost_beside");
+	t_unlink(argv[1], "dax_cost_new");
 	return T_PASS;
 }

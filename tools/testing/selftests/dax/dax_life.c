@@ -19,6 +19,7 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
+#include <netinet/in.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -67,6 +68,19 @@ struct xfs_swapext {
 
 #ifndef XFS_IOC_SWAPEXT
 #define XFS_IOC_SWAPEXT	_IOWR('X', 109, struct xfs_swapext)
+#endif
+
+struct move_extent {
+	u32	reserved;
+	u32	donor_fd;
+	u64	orig_start;
+	u64	donor_start;
+	u64	len;
+	u64	moved_len;
+};
+
+#ifndef EXT4_IOC_MOVE_EXT
+#define EXT4_IOC_MOVE_EXT	_IOWR('f', 15, struct move_extent)
 #endif
 
 #ifndef EXT4_IOC_SWAP_BOOT
@@ -1212,6 +1226,48 @@ static int piped(int op)
 	return pass("and the pipe gives what was put into it");
 }
 
+/* The same with a page that was sent to somebody who does not receive it */
+static int stuck_socket(const char *page)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof(at);
+	int l, s, r, one = 1, sent = 0;
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	l = socket(AF_INET, SOCK_STREAM, 0);
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	if (l < 0 || s < 0 || bind(l, (void *)&at, len) || listen(l, 1) ||
+	    getsockname(l, (void *)&at, &len) || connect(s, (void *)&at, len))
+		return -1;
+	r = accept(l, NULL, NULL);
+	if (r < 0 || setsockopt(s, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)))
+		return -1;
+	while (send(s, page, PAGE, MSG_ZEROCOPY | MSG_DONTWAIT) > 0)
+		sent++;
+	return sent ? s : -1;
+}
+
+static int sent(int op)
+{
+	int fd = t_open_written(dir, FILE_NAME, NPAGES), s, status;
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
+	pid_t pid;
+
+	*(volatile u64 *)(p + PINNED * PAGE) = 77;
+	s = stuck_socket(p + PINNED * PAGE);
+	if (s < 0)
+		return skip("no network");
+	sh->gen = 1;
+	pid = start();
+	if (!pid)
+		piped_op(fd, p, op);
+	if (!ends(pid, 2000, &status)) {
+		shutdown(s, SHUT_RDWR);
+		return fail("waits as long as nobody receives the page");
+	}
+	return status ? fail("status %x", status) : pass("waits for nobody");
+}
+
 /*
  * A write(2) to shared blocks of which a page is in use waits, without anything
  * that others may want; a signal that does not kill does not end it.
@@ -1691,6 +1747,132 @@ static int exchange_half(int unused)
 	return pass("waited for the pin");
 }
 
+/*
+ * What is done to two files, one of which is on DAX.  It may be refused.  Either
+ * way each file has what it should, and who stores to a page of one that he mapped
+ * before does not store to the other.
+ */
+enum pair_op { MOVE, EXCHANGE, SWAPEXT, CLONE_TO, DEDUPE, COPY };
+
+#define PAIR_PAGES	16
+
+static int pair_exchange(int a, int b, bool old)
+{
+	struct xfs_exchange_range x = { .file1_fd = b, .length = PAIR_PAGES * PAGE };
+	struct xfs_swapext sx = { .length = PAIR_PAGES * PAGE, .target = a, .tmp = b };
+	struct stat st;
+
+	if (!old)
+		return ioctl(a, XFS_IOC_EXCHANGE_RANGE, &x);
+	if (fstat(a, &st))
+		t_bail("fstat");
+	sx.stat.mtime.sec = st.st_mtim.tv_sec;
+	sx.stat.mtime.nsec = st.st_mtim.tv_nsec;
+	sx.stat.ctime.sec = st.st_ctim.tv_sec;
+	sx.stat.ctime.nsec = st.st_ctim.tv_nsec;
+	return ioctl(a, XFS_IOC_SWAPEXT, &sx);
+}
+
+static int pair_dedupe(int a, int b)
+{
+	struct file_dedupe_range *r = calloc(1, sizeof(*r) + sizeof(r->info[0]));
+
+	r->src_length = PAIR_PAGES * PAGE;
+	r->dest_count = 1;
+	r->info[0].dest_fd = b;
+	if (ioctl(a, FIDEDUPERANGE, r))
+		return -1;
+	errno = r->info[0].status < 0 ? -r->info[0].status : 0;
+	return r->info[0].status < 0 ? -1 : 0;
+}
+
+static int pair_do(enum pair_op op, int a, int b)
+{
+	struct move_extent m = { .donor_fd = b, .len = PAIR_PAGES };
+	loff_t from = 0, to = 0;
+
+	switch (op) {
+	case MOVE:
+		return ioctl(a, EXT4_IOC_MOVE_EXT, &m);
+	case EXCHANGE:
+	case SWAPEXT:
+		return pair_exchange(a, b, op == SWAPEXT);
+	case CLONE_TO:
+		return ioctl(b, FICLONE, a);
+	case DEDUPE:
+		return pair_dedupe(a, b);
+	case COPY:
+		return copy_file_range(a, &from, b, &to, PAIR_PAGES * PAGE, 0) ==
+		       (ssize_t)(PAIR_PAGES * PAGE) ? 0 : -1;
+	}
+	return -1;
+}
+
+static int pair_check(int fd, char *p, u64 tag, const char *which)
+{
+	u64 v, w;
+	int i;
+
+	for (i = 0; i < PAIR_PAGES; i++) {
+		if (pread(fd, &v, 8, i * PAGE) != 8 || !t_load(p + i * PAGE, &w))
+			return fail("%s: pread, or SIGBUS", which);
+		if (v != tag + i || w != v)
+			return fail("%s: page %d is %llx, mapped %llx, instead of %llx", which,
+				    i, (unsigned long long)v, (unsigned long long)w,
+				    (unsigned long long)tag + i);
+	}
+	return T_PASS;
+}
+
+static int pair(int arg)
+{
+	enum pair_op op = arg / 2;
+	const u64 tag[2] = { 0xa00, op == DEDUPE ? 0xa00 : 0xb00 };
+	u64 want[2], v = 0x99;
+	char path[256], *p[2];
+	int fd[2], i, k, verdict, err;
+
+	snprintf(path, sizeof(path), "%s/..", dir);
+	for (i = 0; i < 2; i++) {
+		fd[i] = t_open_written(i == arg % 2 ? dir : path, i ? CLONE_NAME : FILE_NAME,
+				       PAIR_PAGES);
+		t_unlink(i == arg % 2 ? dir : path, i ? CLONE_NAME : FILE_NAME);
+		if (t_is_dax(fd[i]) != (i == arg % 2))
+			return skip("all files are on DAX, or none");
+		p[i] = t_map_pages(fd[i], PAIR_PAGES, MAP_SHARED, false);
+		for (k = 0; k < PAIR_PAGES; k++)
+			*(volatile u64 *)(p[i] + k * PAGE) = tag[i] + k;
+		want[i] = tag[i];
+	}
+	if (fsync(fd[0]) || fsync(fd[1]))
+		t_bail("fsync");
+	err = pair_do(op, fd[0], fd[1]) ? errno : 0;
+	if (err == ENOTTY)
+		return skip("this file system cannot");
+	if (!err && (op == EXCHANGE || op == SWAPEXT))
+		want[0] = tag[1];
+	if (!err && op != MOVE)
+		want[1] = tag[0];
+	/* What the donor of a move has afterwards is nobody's business. */
+	verdict = pair_check(fd[0], p[0], want[0], "the first");
+	if (verdict == T_PASS && (err || op != MOVE))
+		verdict = pair_check(fd[1], p[1], want[1], "the second");
+	for (i = 0; i < 2 && verdict == T_PASS; i++) {
+		*(volatile u64 *)(p[i] + 5 * PAGE) = want[i] + 5;
+		for (k = 0; k < PAIR_PAGES; k++)
+			*(volatile u64 *)(p[i] + k * PAGE + 8) = v;
+		for (k = 0; k < PAIR_PAGES && verdict == T_PASS; k++)
+			if (pread(fd[!i], &v, 8, k * PAGE + 8) != 8 || v == 0x99 + i)
+				verdict = fail("a store to one is in the other, page %d", k);
+		v = 0x9a;
+	}
+	if (verdict != T_PASS)
+		return verdict;
+	if (fsync(fd[0]) || fsync(fd[1]))
+		return fail("fsync: %s", strerror(errno));
+	return err ? pass("refused: %s", strerror(err)) : pass("done, and they stay apart");
+}
+
 /* A page of blocks that two files share is mapped by one, the PMD by the other. */
 static int share_huge(int unused)
 {
@@ -1978,6 +2160,7 @@ static const struct row rows[] = {
 	{ "punch of a page in a pipe", piped, PIPED_PUNCH },
 	{ "truncate of a page in a pipe", piped, PIPED_TRUNCATE },
 	{ "unlink by who has a page in a pipe", piped, PIPED_UNLINK },
+	{ "punch of a page that nobody receives", sent, PIPED_PUNCH },
 	{ "huge pages of shared blocks", clone_huge, 0 },
 	{ "page with a mark of userfaultfd", uffd_marks, false },
 	{ "punched page with a mark of userfaultfd", uffd_marks, true },
@@ -1990,8 +2173,19 @@ static const struct row rows[] = {
 	{ "huge pages mapped while they are cloned", share_race, 0 },
 };
 
-static const struct row inode_row = {
-	"exchange with a file that is not on DAX, page pinned", exchange_half, 0
+#define PAIR(name, op)							\
+	{ name ", the second on DAX", pair, 2 * (op) + 1 },		\
+	{ name ", the first on DAX", pair, 2 * (op) }
+
+static const struct row inode_rows[] = {
+	{ "exchange with a file that is not on DAX, page pinned", exchange_half, 0 },
+	PAIR("move extents", MOVE),
+	PAIR("exchange", EXCHANGE),
+	PAIR("swap of all extents", SWAPEXT),
+	PAIR("clone", CLONE_TO),
+	PAIR("dedupe", DEDUPE),
+	PAIR("copy", COPY),
+	{ "swap with the boot loader", swap_boot, 0 },
 };
 
 #define UNBROKEN(name, c) \
@@ -2145,8 +2339,8 @@ int main(int argc, char **argv)
 			all = &cost_row;
 			of = 1;
 		} else if (opt == 'i') {
-			all = &inode_row;
-			of = 1;
+			all = inode_rows;
+			of = ARRAY_SIZE(inode_rows);
 		} else if (opt == 'r') {
 			only = optarg;
 		} else {
@@ -2174,7 +2368,7 @@ int main(int argc, char **argv)
 	for (k = optind; k < argc; k++) {
 		int fd;
 
-		dir = all == &inode_row ? dax_dir(argv[k]) : argv[k];
+		dir = all == inode_rows ? dax_dir(argv[k]) : argv[k];
 		fd = t_open(dir, FILE_NAME, PAGE);
 		if (!t_is_dax(fd))
 			t_bail("%s is not on DAX", dir);
@@ -2182,7 +2376,7 @@ int main(int argc, char **argv)
 	}
 	trace_setup();
 	for (k = optind; k < argc && ok; k++) {
-		dir = all == &inode_row ? dax_dir(argv[k]) : argv[k];
+		dir = all == inode_rows ? dax_dir(argv[k]) : argv[k];
 		fs = t_base(argv[k]);
 		for (i = 0; i < n && ok; i++)
 			ok = run(todo[i]);

@@ -7,9 +7,9 @@
  *
  * Wants root, CONFIG_MEMORY_FAILURE, and for most of it CONFIG_HWPOISON_INJECT
  * and debugfs in its place.  The kernel cannot take poison off a ZONE_DEVICE
- * page again; but unless its block is known to be bad, nobody looks at the mark,
- * so pages go on being used.  Where a block is made bad it is in a file that
- * stays, dax_poisoned.PID, as bad blocks cannot be removed either.
+ * page again, nor make a bad block good, so each case leaves its file behind,
+ * dax_poisoned.PID.CASE.  Some free what they have poisoned: the file system knows
+ * nothing of that, and whoever gets such a block gets SIGBUS.
  *
  * -n and -t limit each of the races.
  */
@@ -177,6 +177,35 @@ static bool make_bad(int f, long i)
 	return !n;
 }
 
+/* Pages that were bad when they were stored to first */
+static bool was_bad[NPAGES];
+
+static bool store_unless_bad(char *at, long i)
+{
+	int ar = hit->ar;
+
+	if (t_store(at, tag(i)))
+		return true;
+	if (hit->ar != ar + 1)
+		return false;
+	hit->ar = ar;
+	was_bad[i] = true;
+	return true;
+}
+
+/* It is not mapped again, neither to be read nor to be written. */
+static bool stays_bad(char *at)
+{
+	int ar = hit->ar;
+	u64 v;
+
+	CHECK(!t_load(at + 8, &v), "what is poisoned can be read again");
+	CHECK(!t_store(at + 8, 1), "what is poisoned can be written again");
+	CHECK(hit->ar == ar + 2 && !hit->other, "code %d", hit->code);
+	hit->ar = ar;
+	return true;
+}
+
 /* Those at the edges of huge pages, and those that the cases poison or punch */
 static bool used(long i)
 {
@@ -189,7 +218,7 @@ static bool fill(char *m)
 
 	for (i = 0; i < (long)NPAGES; i++)
 		if (used(i))
-			CHECK(t_store(m + i * PAGE, tag(i)), "SIGBUS at page %ld", i);
+			CHECK(store_unless_bad(m + i * PAGE, i), "SIGBUS at page %ld", i);
 	return true;
 }
 
@@ -200,7 +229,7 @@ static bool rest(char *m, long bad)
 	u64 v;
 
 	for (i = 0; i < (long)NPAGES; i++)
-		if (i != bad && used(i))
+		if (i != bad && used(i) && !was_bad[i])
 			CHECK(t_load(m + i * PAGE, &v) && v == tag(i), "page %ld is lost", i);
 	return true;
 }
@@ -227,7 +256,7 @@ static bool f_own(void)
 	      p + 5 * PAGE);
 	CHECK(hit->lsb == 12, "lsb %d", hit->lsb);
 	CHECK(!pfn_of(p + 5 * PAGE), "the page is still mapped");
-	return rest(p, 5);
+	return stays_bad(p + 5 * PAGE) && rest(p, 5);
 }
 
 /* Another process has it mapped, elsewhere. */
@@ -273,7 +302,7 @@ static bool f_other(void)
 	/* Who wrote to debugfs has it mapped, too. */
 	CHECK(hit->ar == 1 && !hit->ao && hit->addr == p + 7 * PAGE,
 	      "%d AO, %d AR at %p", hit->ao, hit->ar, hit->addr);
-	return rest(p, 7);
+	return stays_bad(p + 7 * PAGE) && rest(p, 7);
 }
 
 /* One page of a huge one: all of it is unmapped. */
@@ -297,7 +326,8 @@ static bool f_huge(void)
 	CHECK(hit->lsb == 21, "lsb %d", hit->lsb);
 	CHECK(!pfn_of(p) && !pfn_of(p + 511 * PAGE), "still mapped");
 	CHECK(pfn_of(p + PMD), "another huge page was unmapped");
-	return rest(p, 100);
+	/* The others are mapped one by one now. */
+	return stays_bad(p + 100 * PAGE) && rest(p, 100);
 }
 
 /* Nobody has it mapped, but it is dirty. */
@@ -320,8 +350,8 @@ static bool f_unmapped(void)
 	CHECK(!fsync(fd), "fsync: %s", strerror(errno));
 	if (!rest(p, 9))
 		return false;
-	/* Not known to be bad: either is right, hanging is not. */
-	t_load(p + 9 * PAGE, &v);
+	if (!stays_bad(p + 9 * PAGE))
+		return false;
 	CHECK(!ftruncate(fd, 9 * PAGE) && !ftruncate(fd, SIZE), "ftruncate");
 	CHECK(t_load(p + 9 * PAGE, &v) && !v, "old data where the file grew");
 	return true;
@@ -350,51 +380,41 @@ static bool f_punched(void)
 	err = corrupt(gone);
 	CHECK(!err || err == EBUSY, "corrupt-pfn: %s", err < 0 ? "SIGBUS" : strerror(err));
 	CHECK(t_load(p + 600 * PAGE, &v) && !v, "old data in a hole");
-	CHECK(t_store(p + 600 * PAGE, tag(600)), "SIGBUS in a hole");
+	CHECK(store_unless_bad(p + 600 * PAGE, 600), "SIGBUS in a hole");
 	CHECK(!fsync(fd), "fsync: %s", strerror(errno));
-	return rest(p, 11);
+	return stays_bad(p + 11 * PAGE) && rest(p, 11);
 }
 
 /* Once the block is known to be bad, every access fails, and only to it. */
 static bool f_bad(void)
 {
-	char name[64], *m;
 	u64 pfn, v;
-	int bad, err;
+	char *m = p;
+	int err;
 
 	if (!injectable())
 		SKIP("no " CORRUPT);
-	snprintf(name, sizeof(name), "dax_poisoned.%d", getpid());
-	bad = t_open(dir, name, SIZE);
-	CHECK(!fallocate(bad, 0, 0, SIZE), "fallocate");
-	m = t_map(bad, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
-	CHECK(m, "mmap");
+	CHECK(!fallocate(fd, 0, 0, SIZE), "fallocate");
 	if (!fill(m))
 		return false;
-	CHECK(!fsync(bad), "fsync");
+	CHECK(!fsync(fd), "fsync");
 	pfn = pfn_of(m + 300 * PAGE);
 	CHECK(pfn, "no pfn");
-	if (!make_bad(bad, 300))
+	if (!make_bad(fd, 300))
 		SKIP("no bad blocks on this device: %s", strerror(errno));
-	munmap(m, SIZE);
+	CHECK(!madvise(m, SIZE, MADV_DONTNEED), "madvise");
 	err = corrupt(pfn);
 	CHECK(!err || err == EBUSY, "corrupt-pfn: %s", strerror(err));
 	CHECK(!hit->ao && !hit->ar && !hit->other, "SIGBUS for what is not mapped");
-	m = t_map(bad, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
-	CHECK(m, "mmap");
 	CHECK(!t_load(m + 300 * PAGE + 8, &v), "a bad page can be read");
 	CHECK(hit->ar == 1 && hit->lsb == 12 &&
 	      (char *)((uintptr_t)hit->addr & ~(PAGE - 1)) == m + 300 * PAGE,
 	      "code %d at %p", hit->code, hit->addr);
 	CHECK(!t_store(m + 300 * PAGE + 8, 1), "a bad page can be written");
 	CHECK(hit->ar == 2, "code %d", hit->code);
-	CHECK(pread(bad, &v, 8, 300 * PAGE) < 0 && errno == EIO, "pread: %s",
+	CHECK(pread(fd, &v, 8, 300 * PAGE) < 0 && errno == EIO, "pread: %s",
 	      strerror(errno));
-	if (!rest(m, 300))
-		return false;
-	munmap(m, SIZE);
-	close(bad);
-	return true;
+	return rest(m, 300);
 }
 
 static void wrong(const char *what)
@@ -424,8 +444,14 @@ static void truncator(bool huge, u64 rng)
 
 		if (huge && fallocate(fd, 0, 0, SIZE))
 			wrong("fallocate");
-		if (!t_store(p + i * PAGE, tag(i)))
+		was_bad[i] = false;
+		if (!store_unless_bad(p + i * PAGE, i))
 			wrong("SIGBUS inside the file");
+		if (was_bad[i]) {
+			/* Let somebody else have the block. */
+			fallocate(fd, FALLOC_FL_PUNCH_HOLE | mode, i * PAGE, PAGE);
+			continue;
+		}
 		atomic_store(&sh->pfn, pfn_of(p + i * PAGE));
 		pause_us(rnd(&rng) % 200);
 		n = 1 + rnd(&rng) % 16;
@@ -454,7 +480,8 @@ static void truncator(bool huge, u64 rng)
 		if (rnd(&rng) & 1) {
 			u64 got = ~0ULL;
 
-			if (!t_load(p + i * PAGE, &got) || got != v)
+			/* It may have been poisoned just now. */
+			if (t_load(p + i * PAGE, &got) ? got != v : hit->other)
 				wrong("a page is not what it was made");
 		}
 		atomic_fetch_add(&sh->loops, 1);
@@ -594,6 +621,7 @@ int main(int argc, char **argv)
 		t_bail("mmap");
 	for (i = 0; i < n; i++) {
 		u64 start = now_us();
+		char name[64];
 		bool ok;
 
 		/* The default action is death, which is what a hang deserves. */
@@ -601,9 +629,11 @@ int main(int argc, char **argv)
 		t_why[0] = 0;
 		t_skipped = false;
 		memset(sh, 0, sizeof(*sh));
+		memset(was_bad, 0, sizeof(was_bad));
 		hit = &sh->hit[0];
 		catch_sigbus();
-		fd = t_open(dir, "dax_poison", SIZE);
+		snprintf(name, sizeof(name), "dax_poisoned.%d.%d", getpid(), i);
+		fd = t_open(dir, name, SIZE);
 		if (!t_is_dax(fd))
 			t_bail("%s is not on DAX", dir);
 		p = t_map(fd, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
@@ -613,7 +643,6 @@ int main(int argc, char **argv)
 		t_case(ok, cases[i].name, t_base(dir), start);
 		munmap(p, SIZE);
 		close(fd);
-		t_unlink(dir, "dax_poison");
 	}
 	return t_failed ? T_FAIL : T_PASS;
 }
