@@ -19,6 +19,11 @@ ext4 xfs|fsync after punch across huge pages
 ext4 xfs|fsync after zero range in a huge page
 ext4 xfs|fsync after truncate in a huge page
 ext4 xfs|fsync after truncate at the start of a huge page
+ext4 xfs|fsync after truncate upwards
+     xfs|fsync after fallocate past the end
+     xfs|fsync after clone of another page
+ext4 xfs|fsync after truncate upwards, huge pages
+     xfs|fsync after clone of a part of a huge page
      xfs|fsync after fallocate inside a huge page
 ext4 xfs|faults after punch, 1024 pages mapped
 ext4 xfs|faults after punch, 4096 pages mapped
@@ -38,6 +43,23 @@ ext4    |write into a mapped hole near a store
      xfs|write to shared blocks mapped huge
      xfs|write to shared blocks from their mapping
      xfs|write past the end of shared blocks, page pinned
+     xfs|write to shared blocks, the buffer ends early
+     xfs|write to shared blocks beside a store to the page
+     xfs|write to shared blocks in use
+     xfs|write to shared blocks in use, killed
+     xfs|store to shared blocks in use
+     xfs|store to shared blocks in use, killed
+     xfs|write to shared blocks, a page in a pipe
+     xfs|store to shared blocks, a page in a pipe
+ext4 xfs|punch of a page in a pipe
+ext4 xfs|truncate of a page in a pipe
+ext4 xfs|unlink by who has a page in a pipe
+ext4 xfs|punch of a page that nobody receives
+ext4 xfs|page with a mark of userfaultfd
+ext4 xfs|punched page with a mark of userfaultfd
+ext4 xfs|first stores to holes beside writes
+ext4 xfs|punch of pages under direct I/O
+ext4    |move extents, the second on DAX
 ext4    |swap with the boot loader while mapped
      xfs|swap of all extents while a page is pinned
 ext4 xfs|huge page beside a private copy
@@ -96,7 +118,9 @@ kernel() {
 		rc=0 icount='' cmd="/dax/run-life.sh $args" out=$build/log/life.$1$args
 		case $args in
 		-c) icount=1 ;;
-		-i) cmd='umount /mnt/xfs && mount -o dax=inode /dev/pmem1 /mnt/xfs && /dax/dax_life -i /mnt/xfs' ;;
+		-i) cmd='umount /mnt/ext4 && mount -o dax=inode /dev/pmem0 /mnt/ext4 &&
+			 umount /mnt/xfs && mount -o dax=inode /dev/pmem1 /mnt/xfs &&
+			 /dax/dax_life -i /mnt/xfs /mnt/ext4' ;;
 		esac
 		BASE=${2:-} EXPECT_WARN=${2:-} ICOUNT=$icount VM_TRUST_KERNEL=1 \
 			CMD=$cmd "$top/tools/vm.sh" > "$out" || rc=$?

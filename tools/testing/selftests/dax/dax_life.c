@@ -1839,6 +1839,8 @@ static int pair(int arg)
 		t_unlink(i == arg % 2 ? dir : path, i ? CLONE_NAME : FILE_NAME);
 		if (t_is_dax(fd[i]) != (i == arg % 2))
 			return skip("all files are on DAX, or none");
+		if (ftruncate(fd[i], PAIR_PAGES * PAGE))
+			t_bail("ftruncate");
 		p[i] = t_map_pages(fd[i], PAIR_PAGES, MAP_SHARED, false);
 		for (k = 0; k < PAIR_PAGES; k++)
 			*(volatile u64 *)(p[i] + k * PAGE) = tag[i] + k;
@@ -1998,6 +2000,70 @@ static int copy_fails(int huge)
 	if (huge != (faults <= 8))
 		return fail("%llu faults in 2 MiB", (unsigned long long)faults);
 	return pass("SIGBUS, and nothing is changed");
+}
+
+/* The copy is made, but does not become the file's. */
+static int end_fails(int huge)
+{
+	int fd = t_open_written(dir, FILE_NAME, NPAGES);
+	int to = t_open(dir, CLONE_NAME, 0);
+	u64 v = 77, w;
+	char *p;
+
+	if (pwrite(fd, &v, 8, 5 * PAGE) != 8)
+		t_bail("pwrite");
+	if (!clone_file(to, fd))
+		return T_SKIP;
+	p = t_map_pages(fd, NPAGES, MAP_SHARED, huge);
+	if (!t_load(p + 5 * PAGE, &v) || v != 77)
+		t_bail("SIGBUS");
+	if (t_store(p + 5 * PAGE, 1))
+		return fail("a store goes to blocks that are not the file's");
+	if (pwrite(fd, &w, 8, 5 * PAGE) != -1 || errno != EIO)
+		return fail("write(2) reports nothing");
+	set_knob("fail_end", "0");
+	if (!t_load(p + 5 * PAGE, &v) || v != 77 || pread(to, &w, 8, 5 * PAGE) != 8 || w != 77)
+		return fail("SIGBUS, or %llu, for what was there", (unsigned long long)v);
+	if (!t_store(p + 5 * PAGE, 78) || pread(fd, &v, 8, 5 * PAGE) != 8 || v != 78)
+		return fail("no store afterwards");
+	return pass("SIGBUS, and nothing is changed");
+}
+
+/* A store to a page that is mapped for reading waits for another fault on it. */
+static int mkwrite_killed(int unused)
+{
+	int fd = t_open_written(dir, FILE_NAME, PMD_PAGES), status;
+	char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, false);
+	pid_t slow, pid;
+	u64 v;
+
+	pid = start();
+	if (!pid) {
+		t_load(p + 5 * PAGE, &v);
+		sh->touched = 1;
+		while (!sh->stop)
+			;
+		t_store(p + 5 * PAGE, 1);
+		_exit(0);
+	}
+	if (!comes(&sh->touched, 3000))
+		return fail("no load");
+	set_knob("delay_fault", "8000");
+	slow = start();
+	if (!slow) {
+		prctl(PR_SET_NAME, "slow");
+		t_store(p + 5 * PAGE, 2);
+		_exit(0);
+	}
+	if (!waits(slow))
+		return fail("the slow one does not wait");
+	sh->stop = 1;
+	if (!waits(pid))
+		return fail("does not wait");
+	kill(pid, SIGKILL);
+	if (!ends(pid, 2000, &status))
+		return fail("alive 2 s after SIGKILL");
+	return pass("dead");
 }
 
 /*
@@ -2200,6 +2266,9 @@ static const struct row knob_rows[] = {
 	UNBROKEN("truncate of a pinned page", 5),
 	{ "store to shared blocks, the copy fails", copy_fails, false, "fail_copy" },
 	{ "store to shared huge blocks, the copy fails", copy_fails, true, "fail_copy" },
+	{ "store to shared blocks, the end fails", end_fails, false, "fail_end" },
+	{ "store to shared huge blocks, the end fails", end_fails, true, "fail_end" },
+	{ "store to a page that is read, killed", mkwrite_killed, 0, "delay_fault" },
 };
 
 static const struct row cost_row = { "cost of a punch by pages mapped", cost, 0 };
