@@ -2048,7 +2048,7 @@ static int mkwrite_killed(int unused)
 	}
 	if (!comes(&sh->touched, 3000))
 		return fail("no load");
-	set_knob("delay_fault", "8000");
+	set_knob("delay_fault", "4000");
 	slow = start();
 	if (!slow) {
 		prctl(PR_SET_NAME, "slow");
