@@ -7,7 +7,7 @@
 PATH=$PATH:/usr/sbin:/sbin
 img=$build/initramfs.cpio.gz
 root=$build/initramfs
-tools=(mkfs.ext4 mkfs.xfs xfs_io xfs_db)
+tools=(mkfs.ext4 mkfs.xfs xfs_io xfs_db xfs_repair e2fsck)
 
 "$top/tools/guest.sh"
 if [ -e "$img" ] && [ -z "$(find "$build/guest" "$top/tools/guest-init" "$0" \

@@ -7,10 +7,12 @@
 #define DAX_TEST_H
 
 #define _GNU_SOURCE
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/nbd.h>
 #include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -24,6 +26,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -308,59 +311,133 @@ static inline bool t_put(const char *path, const char *text)
 }
 
 /*
- * A page in use, until somebody says otherwise: it is about to be copied to a
- * place whose fault nobody answers.
+ * A page in use, until somebody says otherwise: direct I/O writes it to a network
+ * block device whose server, that is we, does not answer.
  */
 struct t_pin {
-	char *page, *to;
-	int uffd;
-	pthread_t thread;
+	char *page;
+	int dev, io_dev, sock[2];
+	char handle[8];
+	pthread_t nbd, io;
 };
 
-static inline void *t_pin_thread(void *arg)
+struct t_nbd_request {
+	uint32_t magic, type;
+	char handle[8];
+	uint64_t from;
+	uint32_t len;
+} __attribute__((packed));
+
+static inline void *t_pin_nbd(void *arg)
 {
 	struct t_pin *pin = arg;
-	struct iovec to = { pin->to, 8 }, from = { pin->page, 8 };
 
-	if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != 8)
-		t_bail("process_vm_readv");
+	ioctl(pin->dev, NBD_DO_IT);
 	return NULL;
+}
+
+static inline void *t_pin_io(void *arg)
+{
+	struct t_pin *pin = arg;
+
+	if (pwrite(pin->io_dev, pin->page, PAGE, 0) != (ssize_t)PAGE)
+		t_bail("direct I/O to the block device");
+	return NULL;
+}
+
+static inline void t_nbd_all(int fd, bool out, void *buf, size_t len)
+{
+	ssize_t n;
+
+	for (; len; buf = (char *)buf + n, len -= n) {
+		n = out ? write(fd, buf, len) : read(fd, buf, len);
+		if (n <= 0)
+			t_bail("socket of the block device");
+	}
+}
+
+static inline void t_nbd_reply(struct t_pin *pin, const char *handle)
+{
+	struct {
+		uint32_t magic, error;
+		char handle[8];
+	} reply = { .magic = htobe32(NBD_REPLY_MAGIC) };
+
+	memcpy(reply.handle, handle, 8);
+	t_nbd_all(pin->sock[1], true, &reply, sizeof(reply));
+}
+
+/* Serve until there is the one write. */
+static inline void t_nbd_serve(struct t_pin *pin)
+{
+	struct t_nbd_request r;
+	static char buf[1 << 20];
+
+	for (;;) {
+		t_nbd_all(pin->sock[1], false, &r, sizeof(r));
+		r.len = be32toh(r.len);
+		if (r.len > sizeof(buf))
+			t_bail("a request of %u bytes", r.len);
+		switch (be32toh(r.type) & 0xffff) {
+		case NBD_CMD_READ:
+			memset(buf, 0, r.len);
+			t_nbd_reply(pin, r.handle);
+			t_nbd_all(pin->sock[1], true, buf, r.len);
+			break;
+		case NBD_CMD_WRITE:
+			t_nbd_all(pin->sock[1], false, buf, r.len);
+			memcpy(pin->handle, r.handle, 8);
+			return;
+		default:
+			t_nbd_reply(pin, r.handle);
+		}
+	}
 }
 
 static inline void t_pin(struct t_pin *pin, char *page)
 {
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct pollfd poll_fd = { .events = POLLIN };
+	char path[32];
+	u64 size = 0;
+	int i, n;
 
 	pin->page = page;
-	pin->to = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	pin->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	reg.range.start = (uintptr_t)pin->to;
-	reg.range.len = PAGE;
-	if (pin->to == MAP_FAILED || pin->uffd < 0 ||
-	    ioctl(pin->uffd, UFFDIO_API, &api) ||
-	    ioctl(pin->uffd, UFFDIO_REGISTER, &reg))
-		t_bail("userfaultfd");
-	if (pthread_create(&pin->thread, NULL, t_pin_thread, pin))
-		t_bail("pthread_create");
-	/* When the copy waits it has the page. */
-	poll_fd.fd = pin->uffd;
-	if (poll(&poll_fd, 1, 10000) != 1)
-		t_bail("page not pinned");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pin->sock))
+		t_bail("socketpair");
+	for (i = 0; i < 16; i++) {
+		snprintf(path, sizeof(path), "/dev/nbd%d", i);
+		pin->dev = open(path, O_RDWR | O_CLOEXEC);
+		if (pin->dev < 0)
+			t_bail("%s: no network block devices", path);
+		if (!ioctl(pin->dev, NBD_SET_SOCK, pin->sock[0]))
+			break;
+		close(pin->dev);
+	}
+	if (i == 16 || ioctl(pin->dev, NBD_SET_BLKSIZE, PAGE) ||
+	    ioctl(pin->dev, NBD_SET_SIZE_BLOCKS, 16UL) ||
+	    pthread_create(&pin->nbd, NULL, t_pin_nbd, pin))
+		t_bail("network block device");
+	for (n = 0; n < 1000 && !size; n++) {
+		usleep(1000);
+		if (ioctl(pin->dev, BLKGETSIZE64, &size))
+			t_bail("BLKGETSIZE64");
+	}
+	pin->io_dev = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (!size || pin->io_dev < 0 || pthread_create(&pin->io, NULL, t_pin_io, pin))
+		t_bail("%s", path);
+	t_nbd_serve(pin);
 }
 
 static inline void t_unpin(struct t_pin *pin)
 {
-	struct uffdio_zeropage zero = { .range.len = PAGE };
-
-	zero.range.start = (uintptr_t)pin->to;
-	if (ioctl(pin->uffd, UFFDIO_ZEROPAGE, &zero) && errno != EEXIST)
-		t_bail("UFFDIO_ZEROPAGE");
-	pthread_join(pin->thread, NULL);
-	close(pin->uffd);
-	munmap(pin->to, PAGE);
+	t_nbd_reply(pin, pin->handle);
+	pthread_join(pin->io, NULL);
+	ioctl(pin->dev, NBD_CLEAR_SOCK);
+	shutdown(pin->sock[1], SHUT_RDWR);
+	pthread_join(pin->nbd, NULL);
+	close(pin->io_dev);
+	close(pin->dev);
+	close(pin->sock[0]);
+	close(pin->sock[1]);
 }
 
 static inline const char *t_base(const char *path)
