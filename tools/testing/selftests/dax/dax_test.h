@@ -316,7 +316,8 @@ static inline bool t_put(const char *path, const char *text)
  */
 struct t_pin {
 	char *page;
-	int dev, io_dev, sock[2];
+	char path[16];
+	int dev, sock[2];
 	char handle[8];
 	pthread_t nbd, io;
 };
@@ -339,9 +340,11 @@ static inline void *t_pin_nbd(void *arg)
 static inline void *t_pin_io(void *arg)
 {
 	struct t_pin *pin = arg;
+	int fd = open(pin->path, O_RDWR | O_DIRECT | O_CLOEXEC);
 
-	if (pwrite(pin->io_dev, pin->page, PAGE, 0) != (ssize_t)PAGE)
-		t_bail("direct I/O to the block device");
+	if (fd < 0 || pwrite(fd, pin->page, PAGE, 0) != (ssize_t)PAGE)
+		t_bail("%s: direct I/O", pin->path);
+	close(fd);
 	return NULL;
 }
 
@@ -396,7 +399,6 @@ static inline void t_nbd_serve(struct t_pin *pin)
 
 static inline void t_pin(struct t_pin *pin, char *page)
 {
-	char path[32];
 	u64 size = 0;
 	int i, n;
 
@@ -404,10 +406,10 @@ static inline void t_pin(struct t_pin *pin, char *page)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pin->sock))
 		t_bail("socketpair");
 	for (i = 0; i < 16; i++) {
-		snprintf(path, sizeof(path), "/dev/nbd%d", i);
-		pin->dev = open(path, O_RDWR | O_CLOEXEC);
+		snprintf(pin->path, sizeof(pin->path), "/dev/nbd%d", i);
+		pin->dev = open(pin->path, O_RDWR | O_CLOEXEC);
 		if (pin->dev < 0)
-			t_bail("%s: no network block devices", path);
+			t_bail("%s: no network block devices", pin->path);
 		if (!ioctl(pin->dev, NBD_SET_SOCK, pin->sock[0]))
 			break;
 		close(pin->dev);
@@ -421,9 +423,9 @@ static inline void t_pin(struct t_pin *pin, char *page)
 		if (ioctl(pin->dev, BLKGETSIZE64, &size))
 			t_bail("BLKGETSIZE64");
 	}
-	pin->io_dev = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
-	if (!size || pin->io_dev < 0 || pthread_create(&pin->io, NULL, t_pin_io, pin))
-		t_bail("%s", path);
+	/* Who opens it looks for partitions, and has to be served. */
+	if (!size || pthread_create(&pin->io, NULL, t_pin_io, pin))
+		t_bail("%s", pin->path);
 	t_nbd_serve(pin);
 }
 
@@ -434,7 +436,6 @@ static inline void t_unpin(struct t_pin *pin)
 	ioctl(pin->dev, NBD_CLEAR_SOCK);
 	shutdown(pin->sock[1], SHUT_RDWR);
 	pthread_join(pin->nbd, NULL);
-	close(pin->io_dev);
 	close(pin->dev);
 	close(pin->sock[0]);
 	close(pin->sock[1]);
