@@ -144,10 +144,12 @@ static int look_at_device(const char *path)
 
 static void print_page(const char *what, const struct page_state *s)
 {
-	report_size += scnprintf(report + report_size, sizeof(report) - report_size,
-		"%s pfn %#lx kind %c order %u count %d mapcount %d mapping %#lx share %ld keep %ld flags %#lx\n",
-		what, s->pfn, s->kind, s->order, s->count, s->mapcount,
-		s->mapping, (long)s->share, (long)s->private, s->flags);
+	report_size += scnprintf(report + report_size,
+				 sizeof(report) - report_size,
+				 "%s pfn %#lx kind %c order %u count %d mapcount %d mapping %#lx share %ld keep %ld flags %#lx\n",
+				 what, s->pfn, s->kind, s->order, s->count,
+				 s->mapcount, s->mapping, (long)s->share,
+				 (long)s->private, s->flags);
 }
 
 static void print_report(void)
@@ -155,10 +157,10 @@ static void print_report(void)
 	unsigned long i;
 
 	report_size = scnprintf(report, sizeof(report),
-		"pages %lu busy %lu mapped %lu mapping %lu share %lu compound %lu negative %lu poisoned %lu first %#lx last %#lx\n",
-		seen.pages, seen.busy, seen.mapped, seen.mapping, seen.share,
-		seen.compound, seen.negative, seen.poisoned, seen.first,
-		seen.last);
+				"pages %lu busy %lu mapped %lu mapping %lu share %lu compound %lu negative %lu poisoned %lu first %#lx last %#lx\n",
+				seen.pages, seen.busy, seen.mapped, seen.mapping,
+				seen.share, seen.compound, seen.negative,
+				seen.poisoned, seen.first, seen.last);
 	for (i = 0; i < seen.negatives; i++)
 		print_page("negative", &seen.bad[i]);
 	for (i = 0; i < seen.offenders; i++)

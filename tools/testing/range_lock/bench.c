@@ -29,7 +29,7 @@ void schedule(void)
 	unsigned int state;
 
 	if (escape)
-		longjmp(*escape, 1);
+		longjmp(escape->to, 1);
 	while ((state = READ_ONCE(current->state)) != TASK_RUNNING)
 		futex(&current->state, FUTEX_WAIT, state);
 }

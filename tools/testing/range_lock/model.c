@@ -332,7 +332,7 @@ void schedule(void)
 	full_fence();
 	drain_stores();
 	if (escape)
-		longjmp(*escape, 1);
+		longjmp(escape->to, 1);
 	if (current->state != TASK_RUNNING)
 		swapcontext(&active->context, &driver);
 }

@@ -33,14 +33,16 @@ static inline unsigned int rnd(unsigned int below)
  * Ask for a range and, where that means to wait, go on without: schedule() jumps
  * back here.  The range stays in its queue, and is held once its turn comes.
  */
-static jmp_buf *escape;
+static struct escape {
+	jmp_buf to;
+} *escape;
 
 static inline void queue_up(struct range_lock_tree *tree, struct range_lock *lock,
 			    bool shared)
 {
-	jmp_buf here;
+	struct escape here;
 
-	if (!setjmp(here)) {
+	if (!setjmp(here.to)) {
 		escape = &here;
 		if (shared)
 			range_lock_shared(tree, lock);

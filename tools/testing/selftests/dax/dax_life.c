@@ -88,10 +88,10 @@ struct move_extent {
 #endif
 
 #ifndef UFFD_FEATURE_WP_UNPOPULATED
-#define UFFD_FEATURE_WP_UNPOPULATED	(1 << 13)
+#define UFFD_FEATURE_WP_UNPOPULATED	0x2000
 #endif
 #ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_ASYNC	(1 << 15)
+#define UFFD_FEATURE_WP_ASYNC	0x8000
 #endif
 
 #define INSTANCE	TRACING "/instances/dax_life"
@@ -2239,18 +2239,20 @@ static const struct row rows[] = {
 	{ "huge pages mapped while they are cloned", share_race, 0 },
 };
 
-#define PAIR(name, op)							\
-	{ name ", the second on DAX", pair, 2 * (op) + 1 },		\
-	{ name ", the first on DAX", pair, 2 * (op) }
-
 static const struct row inode_rows[] = {
 	{ "exchange with a file that is not on DAX, page pinned", exchange_half, 0 },
-	PAIR("move extents", MOVE),
-	PAIR("exchange", EXCHANGE),
-	PAIR("swap of all extents", SWAPEXT),
-	PAIR("clone", CLONE_TO),
-	PAIR("dedupe", DEDUPE),
-	PAIR("copy", COPY),
+	{ "move extents, the second on DAX", pair, 2 * MOVE + 1 },
+	{ "move extents, the first on DAX", pair, 2 * MOVE },
+	{ "exchange, the second on DAX", pair, 2 * EXCHANGE + 1 },
+	{ "exchange, the first on DAX", pair, 2 * EXCHANGE },
+	{ "swap of all extents, the second on DAX", pair, 2 * SWAPEXT + 1 },
+	{ "swap of all extents, the first on DAX", pair, 2 * SWAPEXT },
+	{ "clone, the second on DAX", pair, 2 * CLONE_TO + 1 },
+	{ "clone, the first on DAX", pair, 2 * CLONE_TO },
+	{ "dedupe, the second on DAX", pair, 2 * DEDUPE + 1 },
+	{ "dedupe, the first on DAX", pair, 2 * DEDUPE },
+	{ "copy, the second on DAX", pair, 2 * COPY + 1 },
+	{ "copy, the first on DAX", pair, 2 * COPY },
 	{ "swap with the boot loader", swap_boot, 0 },
 };
 

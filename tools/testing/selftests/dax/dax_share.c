@@ -160,8 +160,8 @@ struct file_state {
 struct task {
 	_Atomic pid_t pid;
 	_Atomic u64 since;	/* 0: nothing that can hang */
-	_Atomic(const char *) what;
-	_Atomic(const char *) call;
+	const char *_Atomic what;
+	const char *_Atomic call;
 	_Atomic int file, first, last;
 	_Atomic int closed;
 };
@@ -451,7 +451,10 @@ static void busy(const char *call, int f, int first, int last)
 	me()->since = now_us();
 }
 
-static void idle(void) { me()->since = 0; }
+static void idle(void)
+{
+	me()->since = 0;
+}
 
 /* Files as this process has them */
 enum { HUGE, SMALL, PRIV, MAPS };
@@ -1332,6 +1335,67 @@ static bool op_storeall(void)
 }
 
 /*
+ * Blocks: where the memory of the device begins, and a file descriptor of the
+ * file system, if it says who has a block.
+ */
+static u64 memory;
+static int fs_fd = -1;
+
+/* 0: not known */
+static u64 frame_of(const char *page)
+{
+	static int pagemap = -1;
+	static pid_t of;
+	u64 v;
+
+	if (of != getpid())
+		pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	of = getpid();
+	if (pread(pagemap, &v, 8, (uintptr_t)page / PAGE * 8) != 8 || !(v >> 63))
+		return 0;
+	return (v & ((1ULL << 55) - 1)) * PAGE;
+}
+
+static bool no_owner(u64 block)
+{
+	struct {
+		struct fsmap_head head;
+		struct fsmap x[4];
+	} m = { 0 };
+	struct fsmap *key = m.head.fmh_keys;
+	u32 i;
+
+	m.head.fmh_count = ARRAY_SIZE(m.x);
+	memset(&key[1], 0xff, sizeof(key[1]));
+	memset(key[1].fmr_reserved, 0, sizeof(key[1].fmr_reserved));
+	key[1].fmr_length = 0;
+	/* The first that there is lies on the device of the data. */
+	if (ioctl(fs_fd, FS_IOC_GETFSMAP, &m) || !m.head.fmh_entries)
+		return false;
+	key[0].fmr_device = m.x[0].fmr_device;
+	key[1].fmr_device = m.x[0].fmr_device;
+	key[0].fmr_physical = block;
+	key[1].fmr_physical = block + PAGE - 1;
+	if (ioctl(fs_fd, FS_IOC_GETFSMAP, &m))
+		return false;
+	for (i = 0; i < m.head.fmh_entries; i++)
+		if (m.x[i].fmr_physical <= block &&
+		    block < m.x[i].fmr_physical + m.x[i].fmr_length)
+			return m.x[i].fmr_flags & FMR_OF_SPECIAL_OWNER &&
+			       m.x[i].fmr_owner == FMR_OWN_FREE;
+	return false;
+}
+
+/* Between two transactions a block may have no owner; not for long. */
+static bool is_free(u64 block)
+{
+	if (fs_fd < 0 || !block || !no_owner(block))
+		return false;
+	usleep(50000);
+	return no_owner(block);
+}
+
+/*
  * Memory that is missing until another thread has slept for a while: whoever
  * copies from or to it in the kernel sleeps in the midst of that.
  */
@@ -1340,7 +1404,8 @@ static bool op_storeall(void)
 static struct {
 	int fd;
 	char *mem, *content;
-	_Atomic u64 delay;
+	_Atomic u64 delay, frame;
+	_Atomic bool freed;
 	_Atomic u32 hits;
 	pthread_t thread;
 } slow = { .fd = -1 };
@@ -1363,6 +1428,9 @@ static void *slow_thread(void *unused)
 	while (read(slow.fd, &m, sizeof(m)) == sizeof(m)) {
 		slow.hits++;
 		usleep(slow.delay);
+		/* Of a page that is in use until the next line */
+		if (slow.frame && is_free(slow.frame - memory))
+			slow.freed = true;
 		slow_fill((m.arg.pagefault.address - (uintptr_t)slow.mem) / PAGE);
 	}
 	return NULL;
@@ -2305,67 +2373,6 @@ static bool op_move(void)
 	return true;
 }
 
-/*
- * Blocks: where the memory of the device begins, and a file descriptor of the
- * file system, if it says who has a block.
- */
-static u64 memory;
-static int fs_fd = -1;
-
-/* 0: not known */
-static u64 frame_of(const char *page)
-{
-	static int pagemap = -1;
-	static pid_t of;
-	u64 v;
-
-	if (of != getpid())
-		pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	of = getpid();
-	if (pread(pagemap, &v, 8, (uintptr_t)page / PAGE * 8) != 8 || !(v >> 63))
-		return 0;
-	return (v & ((1ULL << 55) - 1)) * PAGE;
-}
-
-static bool no_owner(u64 block)
-{
-	struct {
-		struct fsmap_head head;
-		struct fsmap x[4];
-	} m = { 0 };
-	struct fsmap *key = m.head.fmh_keys;
-	u32 i;
-
-	m.head.fmh_count = ARRAY_SIZE(m.x);
-	memset(&key[1], 0xff, sizeof(key[1]));
-	memset(key[1].fmr_reserved, 0, sizeof(key[1].fmr_reserved));
-	key[1].fmr_length = 0;
-	/* The first that there is lies on the device of the data. */
-	if (ioctl(fs_fd, FS_IOC_GETFSMAP, &m) || !m.head.fmh_entries)
-		return false;
-	key[0].fmr_device = m.x[0].fmr_device;
-	key[1].fmr_device = m.x[0].fmr_device;
-	key[0].fmr_physical = block;
-	key[1].fmr_physical = block + PAGE - 1;
-	if (ioctl(fs_fd, FS_IOC_GETFSMAP, &m))
-		return false;
-	for (i = 0; i < m.head.fmh_entries; i++)
-		if (m.x[i].fmr_physical <= block &&
-		    block < m.x[i].fmr_physical + m.x[i].fmr_length)
-			return m.x[i].fmr_flags & FMR_OF_SPECIAL_OWNER &&
-			       m.x[i].fmr_owner == FMR_OWN_FREE;
-	return false;
-}
-
-/* Between two transactions a block may have no owner; not for long. */
-static bool is_free(u64 block)
-{
-	if (fs_fd < 0 || !block || !no_owner(block))
-		return false;
-	usleep(50000);
-	return no_owner(block);
-}
-
 /* Learn that from a file that nobody changes. */
 static void find_memory(void)
 {
@@ -2388,6 +2395,7 @@ struct hold {
 	int f, h;
 	u64 block;
 	char *page, out[PAGE];
+	bool freed;		/* while it was in use */
 	ssize_t got;		/* bytes that came out; < 0: none, for this reason: */
 	int error;
 	int pipe[2];
@@ -2426,7 +2434,10 @@ static void take_dio(struct hold *k)
 	k->got = pwrite(loop_fd, k->page, PAGE, scratch());
 }
 
-/* The second page of the buffer is missing for a while, the first one in use. */
+/*
+ * The second page of the buffer is missing for a while.  Until then the first one
+ * is in use, and what is written is read from it afterwards.
+ */
 static void take_slowdio(struct hold *k)
 {
 	struct iovec iov[2] = { { k->page, PAGE }, { NULL, PAGE } };
@@ -2435,7 +2446,11 @@ static void take_slowdio(struct hold *k)
 	slow_init(true);
 	iov[1].iov_base = slow.mem;
 	slow_arm(0, below(1 << (10 + below(9))));
+	slow.freed = false;
+	slow.frame = memory ? k->block : 0;
 	n = pwritev(loop_fd, iov, 2, scratch());
+	slow.frame = 0;
+	k->freed = slow.freed;
 	k->got = n > (ssize_t)PAGE ? (ssize_t)PAGE : n;
 }
 
@@ -2561,7 +2576,8 @@ static bool hold(const char *how, void (*take)(struct hold *), void (*end)(struc
 	if (most && k.got > 0)
 		usleep(one_in(2) ? below(most) : below(1 + most / 16));
 	busy(how, k.f, hot[k.h], hot[k.h]);
-	if (most && k.got > 0 && is_free(k.block))
+	/* A pipe may have a copy. */
+	if (k.block && k.freed)
 		complain(P_CONTENT, "%d, %s: the block of %c.%d, which is in use, is free",
 			 my.id, how, file_name[k.f], hot[k.h]);
 	end(&k);
@@ -3203,12 +3219,11 @@ static bool unlinked(const char *name, int ms)
 static int case_freed(void)
 {
 	char what[128] = "", *p;
-	bool full, freed;
 	int a, b, i;
-	u64 v, block;
+	bool full;
+	u64 v;
 
 	make_pair(PMD_PAGES, &a, &b);
-	block = block_of(b, 5, NULL);
 	close(b);
 	p = t_map_pages(a, PMD_PAGES, MAP_SHARED, false);
 	put_in_pipe(p + 5 * PAGE);
@@ -3217,15 +3232,12 @@ static int case_freed(void)
 	if (!unlinked("share.B", 5000))
 		return fail("unlink waits for who may only read");
 	usleep(500000);
-	freed = is_free(block);
 	full = use_all_room(20000, true);
 	v = out_of_pipe(NULL);
 	describe(what, sizeof(what), v);
 	unlink(path_of(NFILES));
 	if (v != OLD)
 		return fail("the pipe has %s", what);
-	if (freed)
-		return fail("the block is free");
 	if (!full)
 		return fail("filling the disk waits for who may only read");
 	return pass("the pipe has what it was given");
@@ -3595,13 +3607,11 @@ static int case_again(void)
 	struct call c = { C_FALLOC, .mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			  .off = 5 * PAGE, .len = PAGE };
 	char what[128] = "", *p, *q;
-	bool freed = false;
 	pthread_t t, s;
-	u64 v, w, block;
+	u64 v, w;
 	int a, b, i;
 
 	make_pair(PMD_PAGES, &a, &b);
-	block = block_of(b, 5, NULL);
 	p = t_map_pages(a, PMD_PAGES, MAP_SHARED, false);
 	q = t_map_pages(a, PMD_PAGES, MAP_PRIVATE, false);
 	if (!start_half_writer(&t, &a))
@@ -3617,7 +3627,6 @@ static int case_again(void)
 	c.fd = b;
 	if (done_in_time(&c, 2000, NULL)) {
 		usleep(500000);
-		freed = is_free(block);
 		use_all_room(20000, true);
 	}
 	v = out_of_pipe(&w);
@@ -3625,8 +3634,6 @@ static int case_again(void)
 	unlink(path_of(NFILES));
 	if (v != OLD || (w != OLD && w != NEW))
 		return fail("the pipe has %s", what);
-	if (freed)
-		return fail("the block is free");
 	return pass("the pipe has what the file had");
 }
 
@@ -3851,10 +3858,11 @@ static bool run_case(int i)
 	usleep(200000);
 	kmsg_check();
 	check_negative();
+	if (!ended)
+		snprintf(sh->why[P_CONTENT], sizeof(sh->why[P_CONTENT]), "has not ended");
 	t_result(ended && !status && !sh->failed[P_KERNEL] && !sh->failed[P_PAGES], cases[i].what,
-		 "%s: %s%s%s, %llu ms", cases[i].name,
-		 ended ? sh->why[P_CONTENT] : "has not ended",
-		 sh->failed[P_KERNEL] ? "; " : "", sh->why[P_KERNEL],
+		 "%s: %s%s%s, %llu ms", cases[i].name, sh->why[P_CONTENT],
+		 sh->failed[P_KERNEL] ? " / " : "", sh->why[P_KERNEL],
 		 (unsigned long long)(now_us() - began) / 1000);
 	return ended && gone && !sh->failed[P_PAGES];
 }
@@ -4205,8 +4213,10 @@ static void run_for(u64 most, int *left, bool till_stop)
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 			(*left)--;
 			for (i = 0; i < MAX_TASKS; i++)
-				if (sh->task[i].pid == pid)
-					sh->task[i].pid = sh->task[i].since = 0;
+				if (sh->task[i].pid == pid) {
+					sh->task[i].since = 0;
+					sh->task[i].pid = 0;
+				}
 			if (status)
 				complain(P_CALLS, "a process has died, status %x", status);
 			if (status)
@@ -4276,7 +4286,7 @@ static void list_all(void)
 			printf("-d %s: %s\n", cases[i].name, cases[i].what);
 }
 
-static int usage(void)
+static int explain(void)
 {
 	fprintf(stderr, "usage: dax_share [-s seed] [-t seconds] [-w workers] [-o list] [-L limit] [-kS] DIR\n");
 	fprintf(stderr, "       dax_share -d case|all DIR, dax_share -1 ... -9 DIR, dax_share -l\n");
@@ -4322,10 +4332,10 @@ int main(int argc, char **argv)
 		else if (opt == 'l')
 			return list_all(), T_PASS;
 		else if (opt != 'o' || !choose(optarg))
-			return usage();
+			return explain();
 	}
 	if (optind != argc - 1 || workers < 1 || workers > MAX_WORKERS || seconds < 1)
-		return usage();
+		return explain();
 	dir = argv[optind];
 	make_shared();
 	my.id = MAX_TASKS - 1;
