@@ -1380,28 +1380,186 @@ static int store_in_use(int kill_it)
 	return pass(kill_it ? "dead" : "waited, alone");
 }
 
+/* What is written where there is room, so that a block that was freed shows it */
+static void use_all_room(void)
+{
+	int fd = t_open(dir, "dax_life3", 0);
+	char *trash = malloc(PMD);
+	off_t at = 0;
+	ssize_t n;
+
+	if (!trash)
+		t_bail("memory");
+	memset(trash, 0xee, PMD);
+	while ((n = pwrite(fd, trash, PMD, at)) > 0)
+		at += n;
+	free(trash);
+	close(fd);
+	t_unlink(dir, "dax_life3");
+	sync();
+}
+
+/* A write(2) to shared blocks, while who shares them lets them go */
+static int write_and_truncate(int seconds)
+{
+	int fd = t_open_written(dir, FILE_NAME, PMD_PAGES), to = t_open(dir, CLONE_NAME, 0);
+	u64 buf[PAGE / 16], end = now_us() + seconds * 1000000ULL, old[4] = {}, w[6];
+	u32 gen, i;
+	int status;
+	pid_t pid;
+
+	use_all_room();
+	pid = start();
+	if (!pid) {
+		for (gen = 1; !sh->stop; gen++) {
+			while (sh->gen < gen && !sh->stop)
+				;
+			if (ftruncate(to, 0))
+				_exit(1);
+			sh->touched = gen;
+		}
+		_exit(0);
+	}
+	for (gen = 1; now_us() < end; gen++) {
+		for (i = 0; i < ARRAY_SIZE(buf); i++)
+			buf[i] = gen;
+		if (!clone_file(to, fd))
+			return T_SKIP;
+		sh->gen = gen;
+		for (i = gen % 64; i; i--)
+			sh->loads++;
+		/* A half of each of two pages, between which the blocks may change */
+		if (pwrite(fd, buf, PAGE / 2, (4 + gen % 4) * PAGE + PAGE / 2) != (ssize_t)PAGE / 2)
+			t_bail("pwrite");
+		old[gen % 4] = gen;
+		while (sh->touched < gen)
+			;
+		for (i = 0; i < 4; i++) {
+			if (pread(fd, &w[0], 8, (4 + i) * PAGE) != 8 ||
+			    pread(fd, &w[1], 8, (4 + i) * PAGE + PAGE / 2) != 8 ||
+			    pread(fd, &w[2], 8, (5 + i) * PAGE - 8) != 8)
+				t_bail("pread");
+			if (w[0] || w[1] != old[i] || w[2] != old[i])
+				return fail("after %u writes a page has %#llx, %#llx, %#llx for 0, %llu",
+					    gen, (unsigned long long)w[0],
+					    (unsigned long long)w[1],
+					    (unsigned long long)w[2],
+					    (unsigned long long)old[i]);
+		}
+	}
+	sh->stop = 1;
+	if (!ends(pid, 5000, &status) || status)
+		return fail("the other hangs, or fails");
+	return pass("%u times", gen - 1);
+}
+
+/*
+ * A read(2) of shared blocks sleeps in its midst, as a page of its buffer is
+ * missing.  Meanwhile the file gets other blocks, and the old ones another owner.
+ */
+static int read_shared(int unused)
+{
+	int fd = t_open_written(dir, FILE_NAME, PMD_PAGES), to = t_open(dir, CLONE_NAME, 0);
+	char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, false), *buf;
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_zeropage zero = {};
+	int status, i, uffd;
+	struct uffd_msg msg;
+	pid_t other;
+
+	memset(p, 0x11, PMD);
+	if (!clone_file(to, fd))
+		return T_SKIP;
+	buf = t_map(-1, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	reg.range.start = (uintptr_t)buf + 2 * PAGE;
+	reg.range.len = PAGE;
+	if (!buf || uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ||
+	    ioctl(uffd, UFFDIO_REGISTER, &reg))
+		return skip("no userfaultfd");
+	/* Faults of this address space alone go there. */
+	other = start();
+	if (!other) {
+		if (read(uffd, &msg, sizeof(msg)) != sizeof(msg))
+			_exit(1);
+		sh->touched = 1;
+		for (i = 0; i < (int)PMD_PAGES; i++)
+			if (!t_store(p + i * PAGE, 0x22))
+				_exit(2);
+		if (ftruncate(to, 0))
+			_exit(3);
+		use_all_room();
+		sh->touched = 2;
+		zero.range = reg.range;
+		_exit(ioctl(uffd, UFFDIO_ZEROPAGE, &zero) ? 4 : 0);
+	}
+	if (pread(fd, buf, 4 * PAGE, 8 * PAGE) != 4 * (ssize_t)PAGE)
+		return fail("read: %s", strerror(errno));
+	if (!ends(other, 20000, &status) || status || sh->touched != 2)
+		return fail("the other hangs, or fails with %x at %u", status, sh->touched);
+	for (i = 0; i < 4 * (int)PAGE; i++)
+		if (buf[i] != 0x11 && (i % PAGE >= 8 || (buf[i] && buf[i] != 0x22)))
+			return fail("byte %d is %#hhx", i, buf[i]);
+	return pass("what the file had or has");
+}
+
+/* A write(2) to shared blocks that others always read, and use for a moment */
+static int write_while_read(int unused)
+{
+	int fd = t_open_written(dir, FILE_NAME, NPAGES), to = t_open(dir, CLONE_NAME, 0);
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false), *buf = malloc(SIZE), out[16];
+	pid_t reader[2], pid, self = getpid();
+	struct iovec local = { out, sizeof(out) }, remote = { NULL, sizeof(out) };
+	u64 began, seed;
+	int i, status;
+
+	if (!buf)
+		t_bail("memory");
+	memset(buf, 0x33, SIZE);
+	load_all(p, NPAGES, NPAGES);
+	if (!clone_file(to, fd))
+		return T_SKIP;
+	for (i = 0; i < 2; i++) {
+		reader[i] = start();
+		if (reader[i])
+			continue;
+		seed = i + 1;
+		for (;;) {
+			remote.iov_base = p + rnd(&seed) % NPAGES * PAGE;
+			if (process_vm_readv(self, &local, 1, &remote, 1, 0) < 0)
+				_exit(1);
+		}
+	}
+	began = now_us();
+	pid = start();
+	if (!pid)
+		_exit(pwrite(fd, buf, SIZE, 0) != (ssize_t)SIZE);
+	status = ends(pid, 20000, &i) ? i : -1;
+	for (i = 0; i < 2; i++)
+		kill(reader[i], SIGKILL);
+	for (i = 0; i < 2; i++)
+		waitpid(reader[i], NULL, 0);
+	if (status)
+		return fail("it does not end well: %d", status);
+	if (pread(fd, buf, SIZE, 0) != (ssize_t)SIZE)
+		t_bail("pread");
+	for (i = 0; i < (int)SIZE; i++)
+		if (buf[i] != 0x33)
+			return fail("byte %d is %#hhx", i, buf[i]);
+	return pass("%llu ms", (unsigned long long)(now_us() - began) / 1000);
+}
+
 /* A write(2) to a shared page whose buffer ends before it should */
 static int write_short(int unused)
 {
 	int fd = t_open_written(dir, FILE_NAME, PMD_PAGES), to = t_open(dir, CLONE_NAME, 0);
 	char buf[100];
 	struct iovec iov[] = { { buf, sizeof(buf) }, { NULL, 200 } };
-	char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, false), *trash;
-	int fd2 = t_open(dir, "dax_life3", 0);
+	char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, false);
 	unsigned long i;
 
-	/* So that free blocks have something to show */
-	trash = malloc(PMD);
-	if (!trash)
-		t_bail("memory");
-	memset(trash, 0xee, PMD);
-	for (i = 0; i < 64 && pwrite(fd2, trash, PMD, i * PMD) == (ssize_t)PMD; i++)
-		;
-	fsync(fd2);
-	close(fd2);
-	t_unlink(dir, "dax_life3");
-	sync();
-
+	use_all_room();
 	memset(p, 0x11, PMD);
 	memset(buf, 0x22, sizeof(buf));
 	if (!clone_file(to, fd))
@@ -2217,6 +2375,9 @@ static const struct row rows[] = {
 	{ "fallocate past the end of shared blocks, page pinned", extend_clone, true },
 	{ "write to shared blocks, the buffer ends early", write_short, 0 },
 	{ "write to shared blocks beside a store to the page", write_and_store, 5 },
+	{ "write to shared blocks beside a truncation of the clone", write_and_truncate, 5 },
+	{ "write to shared blocks that are always read", write_while_read, 0 },
+	{ "read of shared blocks that become another file's", read_shared, 0 },
 	{ "write to shared blocks in use", write_in_use, false },
 	{ "write to shared blocks in use, killed", write_in_use, true },
 	{ "store to shared blocks in use", store_in_use, false },
