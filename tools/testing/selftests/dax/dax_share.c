@@ -3832,6 +3832,10 @@ static bool run_case(int i)
 	int status;
 	pid_t pid;
 
+	if (!can_clone && i < NUMBERED) {
+		printf("ok %d %s # SKIP no shared blocks here\n", ++t_num, cases[i].what);
+		return true;
+	}
 	sh->why[P_CONTENT][0] = 0;
 	sh->why[P_KERNEL][0] = 0;
 	sh->failed[P_KERNEL] = 0;

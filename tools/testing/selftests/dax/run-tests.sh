@@ -62,7 +62,7 @@ for f in /sys/kernel/debug/kunit/range_lock*/results; do
 	[ ! -r "$f" ] || suites=$((suites + 1))
 done
 echo "KTAP version 1"
-echo "1..$((4 * $# + suites))"
+echo "1..$((6 * $# + suites))"
 for dir; do
 	fs=${dir##*/}
 	subtest "$fs functional" ./dax_func "$dir"
@@ -72,6 +72,9 @@ for dir; do
 	subtest "$fs zeroing" ./dax_zeroing -t "$seconds" ${seed:+-s "$seed"} "$dir"
 	# shellcheck disable=SC2086
 	subtest "$fs memory failure" ./dax_poison ${seed:+-s "$seed"} "$dir"
+	subtest "$fs shared blocks, cases" ./dax_share -L 90 -d all "$dir"
+	# shellcheck disable=SC2086
+	subtest "$fs shared blocks" ./dax_share -L 90 -t "$seconds" ${seed:+-s "$seed"} "$dir"
 done
 kunit
 echo "# totals: pass:$passed fail:$failed"
