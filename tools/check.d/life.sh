@@ -45,6 +45,8 @@ ext4    |write into a mapped hole near a store
      xfs|write past the end of shared blocks, page pinned
      xfs|write to shared blocks, the buffer ends early
      xfs|write to shared blocks beside a store to the page
+     xfs|write to shared blocks that are always read
+     xfs|read of shared blocks that others write to
      xfs|write to shared blocks in use
      xfs|write to shared blocks in use, killed
      xfs|store to shared blocks in use
@@ -60,7 +62,12 @@ ext4 xfs|punched page with a mark of userfaultfd
 ext4 xfs|first stores to holes beside writes
 ext4 xfs|punch of pages under direct I/O
 ext4    |move extents, the second on DAX
+ext4    |swap with the boot loader
 ext4    |swap with the boot loader while mapped
+     xfs|exchange, the second on DAX
+     xfs|exchange, the first on DAX
+     xfs|swap of all extents, the second on DAX
+     xfs|swap of all extents, the first on DAX
      xfs|swap of all extents while a page is pinned
 ext4 xfs|huge page beside a private copy
      xfs|huge page of shared blocks beside a page of the clone
