@@ -7,7 +7,7 @@
 . "$(dirname "$0")/common.sh"
 
 # In this order: what fails fast first, and a kernel right before its use.
-short='scripts roundtrip userspace uml size default races life zeroing durable cost debug static'
+short='scripts roundtrip userspace uml size default races life share zeroing durable cost debug static'
 long='userspace default debug'
 
 if [ "${1:-}" = long ]; then
