@@ -93,6 +93,7 @@ static const int hot[] = {
 #define NHOT		((int)ARRAY_SIZE(hot))
 #define NKIN		(NFILES * NHOT)	/* hot pages of all files */
 #define NSLOTS		(2 * NKIN)
+#define KIN_PAST	8
 
 /* Where in its half; the first page offset is what cold pages have, too. */
 static const int word[] = { 64, 1024, 1976 };
@@ -172,6 +173,7 @@ static struct shared {
 	struct task task[MAX_TASKS];
 	pthread_mutex_t kin_lock;
 	u32 tenancy[NKIN], kin[NKIN][NKIN];
+	u32 was_kin[NKIN][NKIN][KIN_PAST];
 	_Atomic u64 number;	/* of values */
 	_Atomic int stop;
 	_Atomic int filling;
@@ -281,6 +283,17 @@ static u64 cold_value(int f, int page)
  * stays kin, so there may be more than there should be.  A page that was given
  * other blocks begins a new tenancy.
  */
+static void kin_set(int p, int q)
+{
+	u32 *past = sh->was_kin[p][q];
+
+	if (sh->kin[p][q] == sh->tenancy[q])
+		return;
+	memmove(past + 1, past, (KIN_PAST - 1) * sizeof(*past));
+	past[0] = sh->kin[p][q];
+	sh->kin[p][q] = sh->tenancy[q];
+}
+
 static void kin_join(int p, int q)
 {
 	bool a[NKIN], b[NKIN];
@@ -294,8 +307,8 @@ static void kin_join(int p, int q)
 	for (i = 0; i < NKIN; i++)
 		for (k = 0; k < NKIN; k++)
 			if (a[i] && b[k]) {
-				sh->kin[i][k] = sh->tenancy[k];
-				sh->kin[k][i] = sh->tenancy[i];
+				kin_set(i, k);
+				kin_set(k, i);
 			}
 	pthread_mutex_unlock(&sh->kin_lock);
 }
@@ -762,7 +775,7 @@ static u32 tenancy_of(u64 v)
  */
 static bool excused(int s, const struct look *l, u64 v)
 {
-	int p = s / 2, q;
+	int p = s / 2, q, i;
 	u32 t;
 
 	if (strict)
@@ -777,7 +790,13 @@ static bool excused(int s, const struct look *l, u64 v)
 		return false;
 	q = SLOT(v) / 2;
 	t = tenancy_of(v);
-	return !t || sh->kin[p][q] == t || l->kin[q] == t;
+	if (!t || sh->kin[p][q] == t || l->kin[q] == t)
+		return true;
+	/* It may have become kin since, and something else after that. */
+	for (i = 0; i < KIN_PAST; i++)
+		if (sh->was_kin[p][q][i] == t)
+			return true;
+	return false;
 }
 
 /* Where on the device a page is; 0: nowhere */
