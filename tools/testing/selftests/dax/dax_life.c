@@ -1666,6 +1666,57 @@ static int clone_huge(int unused)
 		   (unsigned long long)a, (unsigned long long)b);
 }
 
+/* The clone maps a page of a huge page of which another is in use. */
+static int split_in_use(int kill_it)
+{
+	int fd = t_open_written(dir, FILE_NAME, PMD_PAGES), to = t_open(dir, CLONE_NAME, 0);
+	char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, true), *q;
+	int status, other;
+	pid_t pid;
+	u64 v;
+
+	if (!t_store(p + 7 * PAGE, 77))
+		return fail("SIGBUS");
+	if (!clone_file(to, fd))
+		return T_SKIP;
+	if (!t_load(p, &v))
+		return fail("SIGBUS");
+	pin(p + 5 * PAGE);
+	pid = start();
+	if (!pid) {
+		q = t_map_pages(to, PMD_PAGES, MAP_SHARED, false);
+		_exit(!t_load(q + 7 * PAGE, &v) || v != 77);
+	}
+	if (!waits(pid)) {
+		unpin();
+		ends(pid, 5000, &status);
+		return fail("does not wait");
+	}
+	other = start();
+	if (!other)
+		_exit(!t_load(p + 7 * PAGE, &v) || v != 77 || !t_store(p + 9 * PAGE, 78) ||
+		      pread(fd, &v, 8, 7 * PAGE) != 8 || pread(to, &v, 8, 7 * PAGE) != 8 ||
+		      v != 77);
+	if (!kill_it && (!waits(other) || ends(other, 0, &status))) {
+		unpin();
+		return fail("a store does not wait for the page in use");
+	}
+	if (kill_it) {
+		kill(other, SIGKILL);
+		kill(pid, SIGKILL);
+		if (!ends(pid, 2000, &status) || !ends(other, 2000, &status)) {
+			unpin();
+			return fail("alive 2 s after SIGKILL");
+		}
+		unpin();
+		return pass("dead");
+	}
+	unpin();
+	if (!ends(pid, 3000, &status) || status || !ends(other, 3000, &status) || status)
+		return fail("does not end well when the pin is gone");
+	return pass("waited");
+}
+
 /* userfaultfd has a mark where a page was that is to be written to. */
 static int uffd_marks(int by_punch)
 {
@@ -2415,6 +2466,8 @@ static const struct row rows[] = {
 	{ "unlink by who has a page in a pipe", piped, PIPED_UNLINK },
 	{ "punch of a page that nobody receives", sent, PIPED_PUNCH },
 	{ "huge pages of shared blocks", clone_huge, 0 },
+	{ "page of a huge page of the clone in use", split_in_use, false },
+	{ "page of a huge page of the clone in use, killed", split_in_use, true },
 	{ "page with a mark of userfaultfd", uffd_marks, false },
 	{ "punched page with a mark of userfaultfd", uffd_marks, true },
 	{ "first stores to holes beside writes", store_holes, 5 },
