@@ -7,7 +7,7 @@
 
 . "$(dirname "$0")/../tap.sh"
 
-fault_limit=1.00 write_limit=1.05 hole_limit=1.15
+fault_limit=1.00 write_limit=1.02 hole_limit=1.02
 BASE=1 need_kernel cost
 need_kernel cost
 export VM_TRUST_KERNEL=1 ICOUNT=1 CMD=/dax/cost.sh

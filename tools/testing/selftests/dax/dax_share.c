@@ -737,7 +737,7 @@ static struct span pick_span(void)
 /* Reading */
 
 struct look {
-	u64 seq[2], number;
+	u64 seq[2], when;
 	u32 kin[NKIN];
 };
 
@@ -745,7 +745,7 @@ struct look {
 static bool look_first(int f, int h, struct look *l)
 {
 	for (;;) {
-		l->number = atomic_load(&sh->number);
+		l->when = now_us();
 		memcpy(l->kin, sh->kin[f * NHOT + h], sizeof(l->kin));
 		l->seq[0] = atomic_load(&sh->slot[slot_of(f, h, 0)].seq);
 		l->seq[1] = atomic_load(&sh->slot[slot_of(f, h, 1)].seq);
@@ -757,16 +757,26 @@ static bool look_first(int f, int h, struct look *l)
 	}
 }
 
-/* In which tenancy of its page was @v stored?  0: that is forgotten. */
-static u32 tenancy_of(u64 v)
+/*
+ * In which tenancy of its page was @v stored, and by when?  0: that is forgotten, or
+ * not over yet.
+ */
+static u32 tenancy_of(u64 v, u64 *when)
 {
 	struct slot *p = &sh->slot[SLOT(v)];
 	u64 to = atomic_load(&p->seq), q;
+	struct event *e;
+	u32 tenancy = 0;
 
-	for (q = to; q && q + RING - 2 > to; q--)
-		if (p->ring[q % RING].cur == v || p->ring[q % RING].pend == v)
-			return p->ring[q % RING].tenancy;
-	return 0;
+	*when = 0;
+	for (q = to; q && q + RING - 2 > to; q--) {
+		e = &p->ring[q % RING];
+		if (!tenancy && (e->cur == v || e->pend == v))
+			tenancy = e->tenancy;
+		if (e->cur == v)
+			*when = e->when;
+	}
+	return tenancy;
 }
 
 /*
@@ -776,6 +786,7 @@ static u32 tenancy_of(u64 v)
 static bool excused(int s, const struct look *l, u64 v)
 {
 	int p = s / 2, q, i;
+	u64 when;
 	u32 t;
 
 	if (strict)
@@ -786,10 +797,12 @@ static bool excused(int s, const struct look *l, u64 v)
 				return true;
 		return false;
 	}
-	if (MAGIC(v) != M_FILE || SLOT(v) >= NSLOTS || NUMBER(v) <= l->number)
+	if (MAGIC(v) != M_FILE || SLOT(v) >= NSLOTS)
 		return false;
 	q = SLOT(v) / 2;
-	t = tenancy_of(v);
+	t = tenancy_of(v, &when);
+	if (when && when < l->when)
+		return false;
 	if (!t || sh->kin[p][q] == t || l->kin[q] == t)
 		return true;
 	/* It may have become kin since, and something else after that. */
