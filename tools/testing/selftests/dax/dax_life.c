@@ -252,7 +252,11 @@ static bool __waits(pid_t pid, bool spins)
 
 	for (i = 0; i < 150 && n < 10 && !(spins && stime > limit); i++) {
 		usleep(20000);
-		n = sleeping(pid, &stime) ? n + 1 : 0;
+		/* Who looks again each tick is awake for a moment. */
+		if (sleeping(pid, &stime))
+			n++;
+		else
+			n -= n < 2 ? n : 2;
 	}
 	return n == 10 || (spins && stime > limit);
 }
