@@ -3896,9 +3896,10 @@ static bool run_case(int i)
 	check_negative();
 	if (!ended)
 		snprintf(sh->why[P_CONTENT], sizeof(sh->why[P_CONTENT]), "has not ended");
+	if (sh->failed[P_KERNEL])
+		add(sh->why[P_CONTENT], sizeof(sh->why[P_CONTENT]), " / %s", sh->why[P_KERNEL]);
 	t_result(ended && !status && !sh->failed[P_KERNEL] && !sh->failed[P_PAGES], cases[i].what,
-		 "%s: %s%s%s, %llu ms", cases[i].name, sh->why[P_CONTENT],
-		 sh->failed[P_KERNEL] ? " / " : "", sh->why[P_KERNEL],
+		 "%s: %s, %llu ms", cases[i].name, sh->why[P_CONTENT],
 		 (unsigned long long)(now_us() - began) / 1000);
 	return ended && gone && !sh->failed[P_PAGES];
 }
