@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# build/guest: what runs in the VM, as /dax there.  Statically linked.
+# build/guest: what runs in the VM, as /dax there.  Statically linked, from the
+# tests in build/linux, as the kernel is.
 
 . "$(dirname "$0")/common.sh"
 
-from=$top/tools/testing/selftests/dax
+from=$build/linux/tools/testing/selftests/dax
 to=$build/guest
+[ -d "$from" ] || "$top/tools/tree.sh"
 mkdir -p "$to"
 
 # What has lost its source goes.

@@ -10,14 +10,13 @@
   series.py commits       print HEAD's commits over the base, oldest first
   series.py mail          build/series/v1-*.patch for git send-email or b4
 
-A patch file is a mail without a From line: subject, body, a line '---', one
-'New-file: path' line for each file that arrives whole with this patch (it
-stands in this repository at that path), and the diff of existing files.
-
-'New-file: MAINTAINERS' is special: the file here holds nothing but our entry,
-and the commit has the kernel's MAINTAINERS with that entry in its place.
+A patch file is a complete mail: git am $(cat series) on the base makes the same
+commits.  The files that the series adds also stand in this repository, at their
+paths and as the last patch leaves them, for whoever reads them: the patches are
+what counts.  Of the kernel's MAINTAINERS it is our entry that stands here.
 """
 
+import email.utils
 import glob
 import hashlib
 import json
@@ -35,6 +34,9 @@ LINUX = os.path.join(BUILD, 'linux')
 KNOBS = 'tools/testing/selftests/dax/break-locks.patch'
 # Commits carry dates made from this, so that the same series has the same ids.
 EPOCH = 1767225600
+# Whose the patches here are; who sends them says who he is.
+AUTHOR = ('dax-range-lock', 'dax-range-lock@localhost')
+SUBJECT_MAX = 70
 # A patch is filed by what its subject speaks of.
 DIRS = {'lib': 'lib', 'mm': 'mm', 'include': 'include',
         'fs': 'fs', 'dax': 'fs', 'ext4': 'fs', 'xfs': 'fs', 'fuse': 'fs',
@@ -99,42 +101,37 @@ def sha(data):
 class Patch:
     """One patch of the series, as it stands in this repository."""
 
-    def __init__(self, path, text=None):
+    def __init__(self, path):
         self.path = path
-        text = (read(path) if text is None else text).decode()
-        head, sep, tail = text.partition('\n---\n')
-        if not sep or not head.startswith('Subject: '):
-            die("%s: wants 'Subject: ...', the message, and a line '---'" % path)
-        subject, _, body = head.partition('\n\n')
-        subject = re.sub(r'\n[ \t]+', ' ', subject[len('Subject: '):]).strip()
-        self.message = (subject + '\n\n' + body).rstrip() + '\n'
-        lines = tail.split('\n')
-        self.new = []
-        while lines and (lines[0].startswith('New-file: ') or not lines[0]):
-            line = lines.pop(0)
-            if line:
-                self.new.append(line[len('New-file: '):].strip())
-        self.diff = '\n'.join(lines)
-        if self.diff.strip() and not self.diff.startswith('diff --git '):
-            die("%s: '%s' is neither New-file: nor the start of a diff"
-                % (path, self.diff.split('\n', 1)[0]))
-
-    def files(self):
-        """{path: (mode, content)} of what arrives whole."""
-        out = {}
-        for path in self.new:
-            full = os.path.join(TOP, path)
-            if not os.path.isfile(full):
-                die('%s says New-file: %s, which is not here' % (self.path, path))
-            mode = '100755' if os.access(full, os.X_OK) else '100644'
-            out[path] = (mode, read(path))
-        return out
+        with tempfile.TemporaryDirectory(prefix='series-') as tmp:
+            msg, diff = os.path.join(tmp, 'msg'), os.path.join(tmp, 'diff')
+            r = run('git', 'mailinfo', msg, diff, data=read(path), check=False)
+            info = dict(re.findall(r'^(\w+): (.*)$', r.stdout.decode(), re.M))
+            if r.returncode or not info.get('Subject') or not info.get('Email'):
+                die('%s is no mail: it wants the lines From:, Date: and Subject:, '
+                    "the message, a line '---' and a diff, as git format-patch "
+                    'writes them' % path)
+            with open(msg, encoding='utf-8') as f:
+                body = f.read().strip('\n')
+            with open(diff, encoding='utf-8') as f:
+                self.diff = f.read()
+        self.message = (info['Subject'] + '\n\n' + body).rstrip() + '\n'
+        self.author = (info['Author'], info['Email'])
+        if not re.search(r'^diff --git ', self.diff, re.M):
+            die('%s has no diff' % path)
 
     def key(self):
-        h = hashlib.sha256(read(self.path))
-        for path, (mode, data) in sorted(self.files().items()):
-            h.update(('%s %s %s\n' % (path, mode, sha(data))).encode())
-        return h.hexdigest()
+        return sha(self.path.encode() + b'\n' + read(self.path))
+
+    def results(self):
+        """{path: blob} of what the patch says that it makes; None: is gone."""
+        out = {}
+        for part in re.split(r'^(?=diff --git )', self.diff, flags=re.M)[1:]:
+            path = re.match(r'diff --git a/.* b/(.*)', part).group(1)
+            ids = re.search(r'^index ([0-9a-f]{40})\.\.([0-9a-f]{40})', part, re.M)
+            if ids:
+                out[path] = None if not ids.group(2).strip('0') else ids.group(2)
+        return out
 
 
 def load_series():
@@ -200,18 +197,17 @@ def strip_mail(entry):
 # Commits
 
 def identity():
-    def one(key, default):
-        # git config fails where nothing is set
-        r = run('git', '-C', TOP, 'config', key, check=False)
-        return r.stdout.decode().strip() or default
-    return one('user.name', 'unnamed'), one('user.email', 'unnamed@localhost')
+    """git's own, or nothing."""
+    name, address = (run('git', '-C', TOP, 'config', key, check=False).stdout
+                     .decode().strip() for key in ('user.name', 'user.email'))
+    return '%s <%s>' % (name, address) if name and address else ''
 
 
-def commit_env(n, who=None):
-    name, mail = who or identity()
+def commit_env(n, who=AUTHOR):
+    name, address = who
     date = '%d +0000' % (EPOCH + n)
-    return {'GIT_AUTHOR_NAME': name, 'GIT_AUTHOR_EMAIL': mail,
-            'GIT_COMMITTER_NAME': name, 'GIT_COMMITTER_EMAIL': mail,
+    return {'GIT_AUTHOR_NAME': name, 'GIT_AUTHOR_EMAIL': address,
+            'GIT_COMMITTER_NAME': name, 'GIT_COMMITTER_EMAIL': address,
             'GIT_AUTHOR_DATE': date, 'GIT_COMMITTER_DATE': date}
 
 
@@ -298,21 +294,24 @@ def explain(name, diff, err):
 
 
 def make_commit(index, patch, parent, n):
-    if patch.diff.strip():
-        index.apply(patch.path, patch.diff)
-    for path, (mode, data) in patch.files().items():
-        if path == 'MAINTAINERS':
-            mode = '100644'
-            data = merge_maintainers(blob(parent, path).decode(),
-                                     data.decode()).encode()
-        elif index.has(path):
-            die('%s says New-file: %s, which exists before it' % (patch.path, path))
-        index.add(path, mode, data)
-    return index.commit(patch.message, parent, commit_env(n))
+    index.apply(patch.path, patch.diff)
+    want = patch.results()
+    got = {}
+    for line in git('ls-files', '-s', '-z', '--', *want, env=index.env).split('\0'):
+        if line:
+            meta, path = line.split('\t', 1)
+            got[path] = meta.split()[1]
+    # Context may fit in more than one place.
+    for path, blob_id in want.items():
+        if got.get(path) != blob_id:
+            die('%s makes another %s than it says: it was made for another version '
+                'of the file, or edited by hand; git am -3 in build/linux, and make '
+                'export' % (patch.path, path))
+    return index.commit(patch.message, parent, commit_env(n, patch.author))
 
 
 # What build/linux was made from: [[key of the patch, commit], ...], its HEAD,
-# and the checksums of the files that stood here then.
+# and the checksums of the patches and files that stood here then.
 
 def state_path():
     return os.path.join(LINUX, '.git', 'series-state')
@@ -332,9 +331,35 @@ def save_state(state):
     os.rename(state_path() + '.tmp', state_path())
 
 
-def file_sums(patches):
-    return {path: sha(data) for p in patches
-            for path, (_, data) in p.files().items()}
+def new_files(commit):
+    """{path: (mode, content)} of what the series adds, as it is in @commit."""
+    base, out = base_commit(), {}
+    for status, path in changes(base, commit):
+        if path == 'MAINTAINERS':
+            entry = added_entry(blob(base, path).decode(),
+                                blob(commit, path).decode(), subject(commit))
+            out[path] = ('100644', strip_mail(entry).encode())
+        elif status == 'A':
+            mode = git('ls-tree', commit, '--', path).split()[0]
+            if mode not in ('100644', '100755'):
+                die('%s is no plain file' % path)
+            out[path] = (mode, blob(commit, path))
+    return out
+
+
+def here(path):
+    full = os.path.join(TOP, path)
+    return read(path) if os.path.isfile(full) else None
+
+
+def sums(paths):
+    return {p: sha(here(p)) for p in paths if here(p) is not None}
+
+
+def new_state(keys, ids, order, new, **more):
+    return dict({'done': [list(x) for x in zip(keys, ids)],
+                 'head': ids[-1] if ids else base_commit(), 'moving': None,
+                 'patches': sums(order), 'files': sums(new)}, **more)
 
 
 def cmd_base(directory, message):
@@ -356,7 +381,7 @@ def cmd_tree():
         state['moving'] = None
         save_state(state)
 
-    keys = [sha(' '.join([p.key(), p.path, *identity()]).encode()) for p in patches]
+    keys = [p.key() for p in patches]
     done = state['done'] if state else []
     if not state and head() != base:
         die('build/linux has commits that this repository does not know: '
@@ -395,8 +420,15 @@ def cmd_tree():
             check=False)
     if r.returncode:
         die('build/linux: ' + r.stderr.decode().strip())
-    state = {'done': done, 'head': parent, 'moving': parent,
-             'files': file_sums(patches)}
+    new = new_files(parent)
+    for path, (mode, data) in new.items():
+        if here(path) is None:
+            write(path, data, 0o755 if mode == '100755' else 0o644)
+        elif here(path) != data:
+            die('%s is not what the patches make: edit it in build/linux and make '
+                'export, or throw the edit away with git checkout' % path)
+    state = new_state(keys, [c for _, c in done], [p.path for p in patches], new,
+                      moving=parent)
     save_state(state)
     git('checkout', '-q', '-f', '-B', 'series', parent)
     save_state(dict(state, moving=None))
@@ -405,10 +437,10 @@ def cmd_tree():
 
 # Export
 
-def changes(commit):
-    """[(status, path)] of a commit."""
+def changes(before, after):
+    """[(status, path)] between two commits."""
     out = git('diff-tree', '-r', '--no-renames', '--name-status', '-z',
-              '--no-commit-id', commit + '^', commit).split('\0')
+              '--no-commit-id', before, after).split('\0')
     return list(zip(out[0::2], out[1::2]))
 
 
@@ -434,52 +466,54 @@ def clean_message(commit):
     return subj, (subj + '\n\n' + body.strip('\n')).rstrip() + '\n'
 
 
+def mail(n, commit, message):
+    """The commit as git format-patch writes it, but for what is not of the patch."""
+    subj, _, body = message.partition('\n\n')
+    flags = ('--no-renames', '--no-color', '--no-ext-diff', '--no-commit-id', '-r')
+    stat = git('diff-tree', '--stat=72', '--summary', *flags, commit + '^', commit)
+    diff = run('git', '-C', LINUX, '-c', 'core.quotePath=true', 'diff-tree', '-p',
+               '-U3', '--full-index', '--binary', '--diff-algorithm=histogram',
+               '--src-prefix=a/', '--dst-prefix=b/', *flags,
+               commit + '^', commit).stdout
+    return ('From %s Mon Sep 17 00:00:00 2001\nFrom: %s <%s>\nDate: %s\n'
+            'Subject: [PATCH] %s\n\n%s---\n%s\n'
+            % ('0' * 40, *AUTHOR, email.utils.formatdate(EPOCH + n), subj,
+               body, stat)).encode() + diff + b'-- \n\n'
+
+
 def collect():
-    """The commits of build/linux as ({path: patch text}, order, new files)."""
+    """The commits of build/linux as ({path: patch}, order, new files)."""
     base = base_commit()
     if git('rev-list', '--merges', 'base..HEAD').strip():
         die('build/linux has a merge: the series is a straight line')
     if not git_ok('merge-base', '--is-ancestor', base, 'HEAD'):
         die("build/linux: HEAD does not descend from the tag 'base'")
-    texts, order, new, born = {}, [], {}, {}
+    texts, order = {}, []
     for n, c in enumerate(git('rev-list', '--reverse', 'base..HEAD').split(), 1):
         subj, message = clean_message(c)
-        old, fresh = [], []
-        for status, path in changes(c):
-            if path in born:
-                die("'%s' changes %s, which '%s' brings; each new file arrives "
-                    'whole in one patch: squash with git -C build/linux rebase -i base'
-                    % (subj, path, born[path]))
-            if path == 'MAINTAINERS':
-                entry = added_entry(blob(c + '^', path).decode(),
-                                    blob(c, path).decode(), subj)
-                new[path] = ('100644', strip_mail(entry).encode())
-            elif status == 'A':
-                mode = git('ls-tree', c, '--', path).split()[0]
-                if mode not in ('100644', '100755'):
-                    die("'%s': %s is no plain file" % (subj, path))
-                new[path] = (mode, blob(c, path))
-            else:
-                old.append(path)
-                continue
-            born[path] = subj
-            fresh.append(path)
-        if not old and not fresh:
+        paths = [p for _, p in changes(c + '^', c)]
+        if not paths:
             die("'%s' changes nothing" % subj)
-        diff = ''
-        if old:
-            diff = run('git', '-C', LINUX, '-c', 'core.quotePath=true', 'diff-tree', '-p',
-                       '-U1', '--no-renames', '--no-color', '--no-ext-diff',
-                       '--diff-algorithm=histogram', '--src-prefix=a/',
-                       '--dst-prefix=b/', '--no-commit-id', '-r', c + '^', c, '--',
-                       *old).stdout.decode()
-            diff = re.sub(r'^index [0-9a-f]+\.\.[0-9a-f]+.*\n', '', diff, flags=re.M)
+        if len(subj) > SUBJECT_MAX:
+            die("'%s': a subject has %d characters at most" % (subj, SUBJECT_MAX))
         slug = git('show', '-s', '--format=%f', c).strip()[:60].rstrip('-.')
-        name = '%s/%04d-%s.patch' % (directory(subj, old + fresh), n, slug)
+        name = '%s/%04d-%s.patch' % (directory(subj, paths), n, slug)
         order.append(name)
-        texts[name] = ('Subject: ' + message + '---\n' +
-                       ''.join('New-file: %s\n' % p for p in fresh) + diff).encode()
-    return texts, order, new
+        texts[name] = mail(n, c, message)
+    return texts, order, new_files('HEAD')
+
+
+def in_the_way(texts, new, state):
+    """What export would overwrite or delete, and is somebody's work."""
+    edited = [p for p, data in [*texts.items(),
+                                *((p, d) for p, (_, d) in new.items())]
+              if here(p) not in (None, data) and
+              sha(here(p)) not in (state['patches'].get(p), state['files'].get(p))]
+    gone = [os.path.relpath(f, TOP) for f in
+            glob.glob(os.path.join(TOP, '*', '*.patch'))]
+    gone = [p for p in gone if p not in texts]
+    unknown = [p for p in gone if sha(here(p)) != state['patches'].get(p)]
+    return edited, gone, unknown
 
 
 def cmd_export():
@@ -490,43 +524,35 @@ def cmd_export():
     for line in git('status', '--porcelain').splitlines():
         say('build/linux/%s is not in git and stays out' % line[3:])
     texts, order, new = collect()
-    state = load_state() or {'files': {}}
+    state = {'files': {}, 'patches': {}}
+    state.update(load_state() or {})
 
-    # What is in the way here, and came neither from the last tree or export
-    # nor from this one, is somebody's edit.
-    lost = []
-    for path, (_, data) in new.items():
-        if os.path.exists(os.path.join(TOP, path)):
-            now = sha(read(path))
-            if now not in (sha(data), state['files'].get(path)):
-                lost.append(path)
-    if lost and not os.environ.get('FORCE'):
-        die('edited here, not in build/linux: %s; carry the edit over to '
-            'build/linux, or overwrite it with make export FORCE=1'
-            % ' '.join(lost))
+    force = os.environ.get('FORCE')
+    edited, gone, unknown = in_the_way(texts, new, state)
+    if edited and not force:
+        die('edited here, not in build/linux: carry the edit over to build/linux '
+            '(a patch: git am), or overwrite it with make export FORCE=1:\n  '
+            + '\n  '.join(edited))
+    if unknown and not force:
+        die('not from build/linux: git am it there, move it away, or leave it out '
+            'with make export FORCE=1, which lets it stand:\n  '
+            + '\n  '.join(unknown))
 
-    old = glob.glob(os.path.join(TOP, '*', '[0-9][0-9][0-9][0-9]-*.patch'))
-    for full in old:
-        path = os.path.relpath(full, TOP)
-        for gone in Patch(path).new:
-            if gone not in new and state['files'].get(gone) is not None and \
-                    os.path.exists(os.path.join(TOP, gone)) and \
-                    sha(read(gone)) == state['files'][gone]:
-                say('%s is no longer in the series: removed' % gone)
-                os.unlink(os.path.join(TOP, gone))
-        if path not in texts:
-            os.unlink(full)
+    for path in gone:
+        if path not in unknown:
+            os.unlink(os.path.join(TOP, path))
+    for path, data in state['files'].items():
+        if path not in new and here(path) is not None and sha(here(path)) == data:
+            say('%s is no longer in the series: removed' % path)
+            os.unlink(os.path.join(TOP, path))
     for path, (mode, data) in new.items():
         write(path, data, 0o755 if mode == '100755' else 0o644)
     for path, data in texts.items():
         write(path, data)
     write('series', ''.join(p + '\n' for p in order).encode())
 
-    patches = load_series()
     ids = git('rev-list', '--reverse', 'base..HEAD').split()
-    keys = [sha(' '.join([p.key(), p.path, *identity()]).encode()) for p in patches]
-    save_state({'done': [list(x) for x in zip(keys, ids)], 'head': head(),
-                'moving': None, 'files': file_sums(patches)})
+    save_state(new_state([p.key() for p in load_series()], ids, order, new))
     say('exported %d patches and %d new files' % (len(order), len(new)))
 
 
@@ -551,9 +577,6 @@ def cmd_roundtrip():
         for n, (patch, want) in enumerate(zip(patches, ids), 1):
             parent = make_commit(index, patch, parent, n)
             diff = git('diff-tree', '-r', '--name-only', parent, want).split()
-            if diff == ['MAINTAINERS'] and re.search(
-                    r'^\+M:', git('diff-tree', '-p', parent, want), re.M):
-                continue    # a name that export leaves out
             if diff:
                 die('%s makes another tree than its commit: %s'
                     % (patch.path, ' '.join(diff)))
@@ -581,7 +604,7 @@ def cmd_commits():
 # Mail
 
 def cmd_mail():
-    author = os.environ.get('AUTHOR', '')
+    author = os.environ.get('AUTHOR') or identity()
     m = re.match(r'\s*(.*\S)\s*<(\S+@\S+)>\s*$', author)
     if not m:
         die("who sends it? make series AUTHOR='Name <mail>'")
@@ -598,7 +621,7 @@ def cmd_mail():
             message = git('interpret-trailers', '--trailer',
                           'Signed-off-by: %s <%s>' % who, data=message)
             index.load(c)
-            if any(p == 'MAINTAINERS' for _, p in changes(c)):
+            if any(p == 'MAINTAINERS' for _, p in changes(c + '^', c)):
                 bare = strip_mail(added_entry(blob(c + '^', 'MAINTAINERS').decode(),
                                               blob(c, 'MAINTAINERS').decode(), ''))
                 first, rest = bare.split('\n', 1)

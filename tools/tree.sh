@@ -4,6 +4,12 @@
 
 . "$(dirname "$0")/common.sh"
 
+tune() {
+	git -C "$1" config gc.auto 0
+	git -C "$1" config core.fsync none
+	git -C "$1" config core.looseCompression 1
+}
+
 # The same tarball makes the same commit, whoever unpacks it and when.
 unpack() {
 	local src tmp=$build/.linux.tmp v
@@ -11,21 +17,25 @@ unpack() {
 	need_disk 10
 	say "unpacking ${src##*/} (a minute or two)"
 	rm -rf "$tmp"
-	mkdir "$tmp"
 	if [ -d "$src" ]; then
-		git -C "$src" archive HEAD | tar -x -C "$tmp"
-	else
-		tar -x -C "$tmp" --strip-components=1 -f "$src" ||
-			die "$src does not unpack: delete it and run this again"
+		# The very base commit, with its history, and objects in common.
+		git clone -q --shared --no-checkout "$src" "$tmp"
+		tune "$tmp"
+		git -C "$tmp" tag -f base "$(git -C "$src" rev-parse HEAD)" > /dev/null
+		git -C "$tmp" checkout -q -B series base
+		rm -rf "$build/linux"
+		mv "$tmp" "$build/linux"
+		return
 	fi
+	mkdir "$tmp"
+	tar -x -C "$tmp" --strip-components=1 -f "$src" ||
+		die "$src does not unpack: delete it and run this again"
 	v=$(kernel_version < "$tmp/Makefile")
 	# Debian's packaging makes git ignore everything at the top level, new
 	# files in lib/ and elsewhere with it.
 	sed -i '/^# Debian packaging: ignore everything/,$d' "$tmp/.gitignore"
 	git -C "$tmp" init -q -b series
-	git -C "$tmp" config gc.auto 0
-	git -C "$tmp" config core.fsync none
-	git -C "$tmp" config core.looseCompression 1
+	tune "$tmp"
 	git -C "$tmp" add -A -f
 	"$top/tools/series.py" base "$tmp" "Linux $v"
 	rm -rf "$build/linux"
