@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # The front door.  `make help` lists the targets; the work is done by the
-# scripts in tools/, which take their parameters from the environment.
+# scripts in harness/, which take their parameters from the environment.
 
 CONFIG ?= default
 export CONFIG BASE KNOBS SMP ICOUNT KUNIT CMD TIMEOUT APPEND EXPECT_WARN
@@ -26,36 +26,36 @@ help: ## this list
 	@echo '  base        LINUX=tree or tarball of the base, instead of a download'
 
 run: ## boot the patched kernel and show the DAX scenario on ext4 and xfs
-	@tools/run.sh
+	@harness/run.sh
 
 check: ## all tests, ends in "N passed, N failed" (STAGES='userspace size' for some)
-	@tools/check.sh
+	@harness/check.sh
 
 check-long: ## the tests that are too slow for check
-	@tools/check.sh long
+	@harness/check.sh long
 
 deps: ## install what is missing (where the distribution is known)
-	@tools/deps.sh install
+	@harness/deps.sh install
 
 tree: ## patches and files -> build/linux, one commit a patch
-	@tools/tree.sh
+	@harness/tree.sh
 
 export: ## build/linux -> patches and files
-	@tools/series.py export
+	@harness/series.py export
 
 kernel: ## build build/kernel/CONFIG[-base|-knobs]/arch/x86/boot/bzImage
-	@tools/kernel.sh
+	@harness/kernel.sh
 
 vm: ## boot it and run CMD in it, or a shell
-	@tools/vm.sh
+	@harness/vm.sh
 
 series: ## mail-ready build/series/v1-*.patch (AUTHOR='Name <mail>')
-	@tools/series.py mail
+	@harness/series.py mail
 
 xfstests: ## fstests on DAX in the VM (XFSTESTS=dir FS=ext4|xfs ARGS='-g dax')
-	@tools/xfstests.sh
+	@harness/xfstests.sh
 
 clean: ## remove kernels, logs and the guest (build/linux, your work, stays)
-	@tools/clean.sh
+	@harness/clean.sh
 
 .PHONY: help run check check-long deps tree export kernel vm series xfstests clean

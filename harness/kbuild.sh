@@ -50,13 +50,13 @@ link_output() {
 fragments() {
 	local line sym
 	case $1 in
-	uml)	cat "$top/tools/kconfig/uml.config" ;;
-	debug)	cat "$top/tools/kconfig/common.config" "$top/tools/kconfig/debug.config" ;;
-	*)	cat "$top/tools/kconfig/common.config" ;;
+	uml)	cat "$top/harness/kconfig/uml.config" ;;
+	debug)	cat "$top/harness/kconfig/common.config" "$top/harness/kconfig/debug.config" ;;
+	*)	cat "$top/harness/kconfig/common.config" ;;
 	esac
 	case $1 in
-	uml|debug) cat "$top"/tools/kconfig/series*.config ;;
-	*)	cat "$top/tools/kconfig/series.config" ;;
+	uml|debug) cat "$top"/harness/kconfig/series*.config ;;
+	*)	cat "$top/harness/kconfig/series.config" ;;
 	esac | grep '^CONFIG_' | while read -r line; do
 		sym=${line#CONFIG_}
 		sym=${sym%%=*}
@@ -89,7 +89,7 @@ configure() {
 		die "configuring $out failed (above)"
 	fi
 	bad=$(dropped "$2" "$out/.config")
-	[ -z "$bad" ] || die "the configuration did not take $(echo "$bad" | tr '\n' ' ')(missing dependency, or gone from this kernel): see tools/kconfig/"
+	[ -z "$bad" ] || die "the configuration did not take $(echo "$bad" | tr '\n' ' ')(missing dependency, or gone from this kernel): see harness/kconfig/"
 	[ "$2" = "$out/fragment" ] || mv "$2" "$out/fragment"
 }
 

@@ -5,12 +5,12 @@
 # A warning counts when the base does not give it as well.
 
 . "$(dirname "$0")/../tap.sh"
-. "$top/tools/kbuild.sh"
+. "$top/harness/kbuild.sh"
 
-"$top/tools/tree.sh"
+"$top/harness/tree.sh"
 base=$(git -C "$build/linux" rev-parse 'base^{commit}')
 head=$(git -C "$build/linux" rev-parse HEAD)
-mapfile -t commits < <("$top/tools/series.py" commits)
+mapfile -t commits < <("$top/harness/series.py" commits)
 failed=0
 fail() { failed=1; not_ok "$@"; }
 
@@ -181,7 +181,7 @@ fi
 checkpatch
 kernel_doc
 compare 'W=1 and sparse' w1 '' W=1 C=2
-clang=$("$top/tools/clang.sh")
+clang=$("$top/harness/clang.sh")
 if [ -n "$clang" ]; then
 	cc=$clang compare "clang ($clang)" clang '' CC="$clang"
 else

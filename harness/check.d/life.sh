@@ -133,7 +133,7 @@ kernel() {
 			 /dax/dax_life -i /mnt/xfs /mnt/ext4' ;;
 		esac
 		BASE=${2:-} EXPECT_WARN=${2:-} ICOUNT=$icount VM_TRUST_KERNEL=1 \
-			CMD=$cmd "$top/tools/vm.sh" > "$out" || rc=$?
+			CMD=$cmd "$top/harness/vm.sh" > "$out" || rc=$?
 		judged=0
 		judge "$1" < "$out" || judged=1
 		tests=$((tests + $(grep -cE '^(not )?ok ' "$out" || :)))

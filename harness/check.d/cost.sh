@@ -15,7 +15,7 @@ export VM_TRUST_KERNEL=1 ICOUNT=1 CMD=/dax/cost.sh
 for k in base patched; do
 	b=
 	[ $k = patched ] || b=1
-	if ! BASE=$b "$top/tools/vm.sh" > "$build/log/cost.$k"; then
+	if ! BASE=$b "$top/harness/vm.sh" > "$build/log/cost.$k"; then
 		cat "$build/log/cost.$k"
 		not_ok "cost: the measurement on $k"
 		exit 1

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Sourced by the stages in check.d/: TAP, and kernels for the tests.
 
-# shellcheck source=tools/common.sh
+# shellcheck source=harness/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 tests=0
@@ -15,7 +15,7 @@ result() { if [ "$1" -eq 0 ]; then shift; ok "$@"; else shift; not_ok "$@"; fi; 
 
 # need_kernel NAME: build it (CONFIG, BASE, KNOBS from the caller) or fail the stage
 need_kernel() {
-	"$top/tools/kernel.sh" && return
+	"$top/harness/kernel.sh" && return
 	not_ok "$1" "the kernel does not build"
 	exit 1
 }
@@ -25,7 +25,7 @@ vm_tap() {
 	local rc=0
 	tap_out=$build/log/tap.$$
 	trap 'rm -f "$tap_out"' EXIT
-	VM_TRUST_KERNEL=1 "$top/tools/vm.sh" | tee "$tap_out" || rc=$?
+	VM_TRUST_KERNEL=1 "$top/harness/vm.sh" | tee "$tap_out" || rc=$?
 	if ! grep -qE '^(not )?ok ' "$tap_out" || { [ $rc -ne 0 ] && ! grep -q '^not ok ' "$tap_out"; }; then
 		not_ok "$1" "exit status $rc, see above"
 	fi

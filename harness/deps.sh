@@ -6,7 +6,7 @@
 . "$(dirname "$0")/common.sh"
 
 # clang is for a second opinion; one that this kernel accepts is wanted.
-good_clang() { [ -n "$("$top/tools/clang.sh")" ]; }
+good_clang() { [ -n "$("$top/harness/clang.sh")" ]; }
 
 links() {
 	echo 'int main(void) { return 0; }' |

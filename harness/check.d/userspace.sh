@@ -4,5 +4,5 @@
 
 . "$(dirname "$0")/../tap.sh"
 
-"$top/tools/tree.sh"
+"$top/harness/tree.sh"
 exec make -C "$build/linux/tools/testing/range_lock" check

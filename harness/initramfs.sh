@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# build/initramfs.cpio.gz: busybox, mkfs, tools/guest-init and build/guest.
+# build/initramfs.cpio.gz: busybox, mkfs, harness/guest-init and build/guest.
 
 . "$(dirname "$0")/common.sh"
 
@@ -9,8 +9,8 @@ img=$build/initramfs.cpio.gz
 root=$build/initramfs
 tools=(mkfs.ext4 mkfs.xfs xfs_io xfs_db xfs_repair e2fsck)
 
-"$top/tools/guest.sh"
-if [ -e "$img" ] && [ -z "$(find "$build/guest" "$top/tools/guest-init" "$0" \
+"$top/harness/guest.sh"
+if [ -e "$img" ] && [ -z "$(find "$build/guest" "$top/harness/guest-init" "$0" \
 				-newer "$img" -print -quit)" ]; then
 	exit
 fi
@@ -36,7 +36,7 @@ done
 	[ -e "$root/bin/$t" ] || ln -s busybox "$root/bin/$t"
 done
 : > "$root/etc/mke2fs.conf"
-cp "$top/tools/guest-init" "$root/init"
+cp "$top/harness/guest-init" "$root/init"
 chmod 755 "$root/init"
 cp -r "$build/guest/." "$root/dax/"
 (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --owner 0:0 --quiet | gzip -1) > "$img.tmp"

@@ -7,5 +7,5 @@
 need_tools
 [ -e "$top/tools/testing/selftests/dax/scenario.sh" ] ||
 	die "tools/testing/selftests/dax/scenario.sh is missing from this checkout"
-"$top/tools/kernel.sh"
-VM_TRUST_KERNEL=1 CMD=/dax/scenario.sh "$top/tools/vm.sh"
+"$top/harness/kernel.sh"
+VM_TRUST_KERNEL=1 CMD=/dax/scenario.sh "$top/harness/vm.sh"

@@ -96,7 +96,7 @@ for d in dev proc sys; do mount -o rbind /\$d /root/\$d; done
 mount -t tmpfs run /root/run
 ln -s /proc/self/fd /dev/fd
 exec chroot /root /bin/bash /fstests/run
-" "$top/tools/vm.sh" || rc=$?
+" "$top/harness/vm.sh" || rc=$?
 debugfs -R "rdump /fstests/results $build/log" "$img" 2>/dev/null
 if [ -d "$build/log/results" ]; then
 	mv "$build/log/results" "$results"

@@ -11,7 +11,7 @@ rc=0
 
 # KUnit runs at boot. What a test provokes, it also suppresses.
 VM_TRUST_KERNEL=1 KUNIT=1 APPEND='vm.bare kunit.filter_glob=range_lock*' \
-	VM_LOG=$build/log/kunit-$CONFIG.log CMD=true "$top/tools/vm.sh" || rc=$?
+	VM_LOG=$build/log/kunit-$CONFIG.log CMD=true "$top/harness/vm.sh" || rc=$?
 out=$(ktap "$build/log/kunit-$CONFIG.log")
 echo "$out"
 if [ $rc -ne 0 ] || ! grep -q '^ok' <<< "$out" || grep -q '^not ok' <<< "$out"; then

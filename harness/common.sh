@@ -30,10 +30,10 @@ need_disk() {
 # Looked for once a boot of the machine, or when the list has changed.
 need_tools() {
 	local stamp=$build/tools-found
-	[ "$stamp" -nt "$top/tools/deps.sh" ] && [ "$stamp" -nt /proc/1 ] && return
-	if ! "$top/tools/deps.sh" check; then
+	[ "$stamp" -nt "$top/harness/deps.sh" ] && [ "$stamp" -nt /proc/1 ] && return
+	if ! "$top/harness/deps.sh" check; then
 		say "some tools are missing: running 'make deps'"
-		"$top/tools/deps.sh" install
+		"$top/harness/deps.sh" install
 	fi
 	: > "$stamp"
 }

@@ -7,7 +7,7 @@
 
 from=$build/linux/tools/testing/selftests/dax
 to=$build/guest
-[ -d "$from" ] || "$top/tools/tree.sh"
+[ -d "$from" ] || "$top/harness/tree.sh"
 mkdir -p "$to"
 
 # What has lost its source goes.

@@ -5,10 +5,10 @@
 # CONFIG=uml is the series as User Mode Linux, for KUnit.
 
 . "$(dirname "$0")/common.sh"
-. "$top/tools/kbuild.sh"
+. "$top/harness/kbuild.sh"
 
 need_tools
-"$top/tools/tree.sh"
+"$top/harness/tree.sh"
 
 config=${CONFIG:-default}
 case $config in
@@ -22,7 +22,7 @@ if [ -n "${BASE:-}" ]; then
 	use_tree base base
 elif [ -n "${KNOBS:-}" ]; then
 	name=$config-knobs
-	use_tree knobs "$("$top/tools/series.py" knobs)"
+	use_tree knobs "$("$top/harness/series.py" knobs)"
 else
 	use_tree
 fi

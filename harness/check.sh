@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# All tests.  Each stage is a file in tools/check.d/ that prints TAP; the
+# All tests.  Each stage is a file in harness/check.d/ that prints TAP; the
 # whole ends in "N passed, N failed".  STAGES='a b' runs only those.
 # "check.sh long" races for longer: LONG=1 is in the environment of the tests.
 
@@ -27,8 +27,8 @@ rm -f "$results.part"
 not_ok() { echo "not ok - $*" | tee -a "$results"; }
 
 for stage in $stages; do
-	script=$top/tools/check.d/$stage.sh
-	[ -x "$script" ] || die "there is no stage '$stage': $(cd "$top/tools/check.d" && echo *.sh | sed 's/\.sh//g')"
+	script=$top/harness/check.d/$stage.sh
+	[ -x "$script" ] || die "there is no stage '$stage': $(cd "$top/harness/check.d" && echo *.sh | sed 's/\.sh//g')"
 	say "check: $stage ($(mmss $((SECONDS - start))) so far)"
 	before=$(grep -c . "$results" || :)
 	rc=0

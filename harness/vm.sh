@@ -28,10 +28,10 @@ trouble+='|general protection fault|unable to handle|locks held when returning'
 healthy='KASAN: KernelAddressSanitizer|kasan: '
 
 if [ -z "${VM_TRUST_KERNEL:-}" ]; then
-	"$top/tools/kernel.sh"
+	"$top/harness/kernel.sh"
 fi
 [ -f "$kernel" ] || die "$kernel does not exist: run 'make kernel'"
-"$top/tools/initramfs.sh"
+"$top/harness/initramfs.sh"
 
 # /dev/kvm proves nothing: KVM is used where this kernel boots under it.
 # Asked once per boot of this machine.

@@ -13,7 +13,7 @@ tune() {
 # The same tarball makes the same commit, whoever unpacks it and when.
 unpack() {
 	local src tmp=$build/.linux.tmp v
-	src=$("$top/tools/fetch.sh")
+	src=$("$top/harness/fetch.sh")
 	need_disk 10
 	say "unpacking ${src##*/} (a minute or two)"
 	rm -rf "$tmp"
@@ -37,11 +37,11 @@ unpack() {
 	git -C "$tmp" init -q -b series
 	tune "$tmp"
 	git -C "$tmp" add -A -f
-	"$top/tools/series.py" base "$tmp" "Linux $v"
+	"$top/harness/series.py" base "$tmp" "Linux $v"
 	rm -rf "$build/linux"
 	mv "$tmp" "$build/linux"
 }
 
 have git || die "git is missing: run 'make deps'"
 [ -d "$build/linux/.git" ] || unpack
-exec "$top/tools/series.py" tree
+exec "$top/harness/series.py" tree

@@ -11,7 +11,7 @@ failed=0
 for case in freed held lost short again unwritten cancel; do
 	out=$build/log/share.$case
 	BASE=1 EXPECT_WARN=1 VM_TRUST_KERNEL=1 CMD="/dax/dax_share -d $case /mnt/xfs" \
-		"$top/tools/vm.sh" > "$out" || :
+		"$top/harness/vm.sh" > "$out" || :
 	rc=1
 	grep -q '^not ok 1 ' "$out" && rc=0 || failed=1
 	result $rc "base: $(sed -n 's/^\(not \)\?ok 1 //p' "$out")" 'fails, as it must'

@@ -5,10 +5,10 @@
 . "$(dirname "$0")/../tap.sh"
 
 rc=0
-out=$("$top/tools/tree.sh" 2>&1) || rc=$?
+out=$("$top/harness/tree.sh" 2>&1) || rc=$?
 result $rc 'tree: every patch applies with no fuzz' "${out##*$'\n'}"
 [ $rc -eq 0 ] || exit 1
-out=$("$top/tools/series.py" roundtrip 2>&1) || rc=$?
+out=$("$top/harness/series.py" roundtrip 2>&1) || rc=$?
 result $rc 'roundtrip: tree, export, tree' "${out##*$'\n'}"
 
 # Without any tool of ours, on what the series touches of the base

@@ -8,7 +8,7 @@
 BASE=1 need_kernel zeroing
 out=$build/log/zeroing.base
 BASE=1 EXPECT_WARN=1 VM_TRUST_KERNEL=1 CMD='/dax/dax_zeroing -t 20 /mnt/ext4' \
-	"$top/tools/vm.sh" | sed 's/^/# /' > "$out" || :
+	"$top/harness/vm.sh" | sed 's/^/# /' > "$out" || :
 cat "$out"
 grep -q '^# not ok ' "$out" && rc=0 || rc=1
 result $rc 'base: ext4 zeroes what was stored' "$(grep -c '^# not ok ' "$out" || :) of $(grep -cE '^# (not )?ok ' "$out" || :) cases fail, as they must"
