@@ -4,7 +4,7 @@
 
 CONFIG ?= default
 export CONFIG BASE KNOBS SMP ICOUNT KUNIT CMD TIMEOUT APPEND EXPECT_WARN
-export LINUX CLANG AUTHOR FORCE STAGES XFSTESTS FS ARGS
+export LINUX TRY CLANG AUTHOR FORCE STAGES XFSTESTS FS ARGS
 # make's own idea of a compiler ("cc") is not a choice that somebody made.
 ifneq ($(origin CC),default)
 export CC
@@ -43,6 +43,9 @@ tree: ## patches and files -> build/linux, one commit a patch
 export: ## build/linux -> patches and files
 	@harness/series.py export
 
+rebase: ## move the series to another base (LINUX=<git tree or tarball>; TRY=1 only tells)
+	@harness/rebase.sh
+
 kernel: ## build build/kernel/CONFIG[-base|-knobs]/arch/x86/boot/bzImage
 	@harness/kernel.sh
 
@@ -58,4 +61,4 @@ xfstests: ## fstests on DAX in the VM (XFSTESTS=dir FS=ext4|xfs ARGS='-g dax')
 clean: ## remove kernels, logs and the guest (build/linux, your work, stays)
 	@harness/clean.sh
 
-.PHONY: help run check check-long deps tree export kernel vm series xfstests clean
+.PHONY: help run check check-long deps tree export rebase kernel vm series xfstests clean
