@@ -54,10 +54,14 @@ fragments() {
 	debug)	cat "$top/harness/kconfig/common.config" "$top/harness/kconfig/debug.config" ;;
 	*)	cat "$top/harness/kconfig/common.config" ;;
 	esac
-	case $1 in
-	uml|debug) cat "$top"/harness/kconfig/series*.config ;;
-	*)	cat "$top/harness/kconfig/series.config" ;;
-	esac | grep '^CONFIG_' | while read -r line; do
+	{
+		cat "$top/harness/kconfig/series.config"
+		case $1 in
+		uml)	cat "$top/harness/kconfig/series-debug.config" ;;
+		debug)	cat "$top/harness/kconfig/series-debug.config" "$top/harness/kconfig/series-dax.config" ;;
+		*)	cat "$top/harness/kconfig/series-dax.config" ;;
+		esac
+	} | grep '^CONFIG_' | while read -r line; do
 		sym=${line#CONFIG_}
 		sym=${sym%%=*}
 		if git -C "$src" grep -qE "^(menu)?config $sym\$" -- '*Kconfig*'; then
