@@ -1639,86 +1639,35 @@ static int write_and_store(int seconds)
 }
 
 /*
- * Shared blocks are mapped by huge pages, if nobody else maps them; else by pages,
- * which both find to be right.
+ * Blocks that were shared are mapped by huge pages.  While they are, it is by pages,
+ * which both files find to be right.
  */
 static int clone_huge(int unused)
 {
 	int fd = t_open_written(dir, FILE_NAME, NPAGES), to = t_open(dir, CLONE_NAME, 0);
 	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, true), *q;
+	u64 faults, v, w;
 	unsigned long i;
-	u64 a, b, v, w;
 
 	for (i = 0; i < NPAGES; i++)
 		*(volatile u64 *)(p + i * PAGE) = i + 1;
 	if (!clone_file(to, fd))
 		return T_SKIP;
-	q = t_map_pages(to, NPAGES, MAP_SHARED, true);
-	t_faults();
-	a = t_faults();
+	if (ftruncate(to, 0))
+		t_bail("ftruncate");
+	faults = t_faults();
 	load_all(p, NPAGES, NPAGES);
-	a = t_faults() - a;
-	b = t_faults();
-	load_all(q, NPAGES, NPAGES);
-	b = t_faults() - b;
+	faults = t_faults() - faults;
+	if (!clone_file(to, fd))
+		return T_SKIP;
+	q = t_map_pages(to, NPAGES, MAP_SHARED, true);
 	for (i = 0; i < NPAGES; i++)
 		if (!t_load(p + i * PAGE, &v) || !t_load(q + i * PAGE, &w) ||
 		    v != i + 1 || w != i + 1)
 			return fail("page %lu: %llu and %llu", i, (unsigned long long)v,
 				    (unsigned long long)w);
-	return say(a <= 8 ? T_PASS : T_FAIL, "%llu faults for 8 MiB, then %llu in the clone",
-		   (unsigned long long)a, (unsigned long long)b);
-}
-
-/* The clone maps a page of a huge page of which another is in use. */
-static int split_in_use(int kill_it)
-{
-	int fd = t_open_written(dir, FILE_NAME, PMD_PAGES), to = t_open(dir, CLONE_NAME, 0);
-	char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, true), *q;
-	int status, other;
-	pid_t pid;
-	u64 v;
-
-	if (!t_store(p + 7 * PAGE, 77))
-		return fail("SIGBUS");
-	if (!clone_file(to, fd))
-		return T_SKIP;
-	if (!t_load(p, &v))
-		return fail("SIGBUS");
-	pin(p + 5 * PAGE);
-	pid = start();
-	if (!pid) {
-		q = t_map_pages(to, PMD_PAGES, MAP_SHARED, false);
-		_exit(!t_load(q + 7 * PAGE, &v) || v != 77);
-	}
-	if (!waits(pid)) {
-		unpin();
-		ends(pid, 5000, &status);
-		return fail("does not wait");
-	}
-	other = start();
-	if (!other)
-		_exit(!t_load(p + 7 * PAGE, &v) || v != 77 || !t_store(p + 9 * PAGE, 78) ||
-		      pread(fd, &v, 8, 7 * PAGE) != 8 || pread(to, &v, 8, 7 * PAGE) != 8 ||
-		      v != 77);
-	if (!kill_it && (!waits(other) || ends(other, 0, &status))) {
-		unpin();
-		return fail("a store does not wait for the page in use");
-	}
-	if (kill_it) {
-		kill(other, SIGKILL);
-		kill(pid, SIGKILL);
-		if (!ends(pid, 2000, &status) || !ends(other, 2000, &status)) {
-			unpin();
-			return fail("alive 2 s after SIGKILL");
-		}
-		unpin();
-		return pass("dead");
-	}
-	unpin();
-	if (!ends(pid, 3000, &status) || status || !ends(other, 3000, &status) || status)
-		return fail("does not end well when the pin is gone");
-	return pass("waited");
+	return say(faults <= 8 ? T_PASS : T_FAIL, "%llu faults for 8 MiB",
+		   (unsigned long long)faults);
 }
 
 /* userfaultfd has a mark where a page was that is to be written to. */
@@ -2469,9 +2418,7 @@ static const struct row rows[] = {
 	{ "truncate of a page in a pipe", piped, PIPED_TRUNCATE },
 	{ "unlink by who has a page in a pipe", piped, PIPED_UNLINK },
 	{ "punch of a page that nobody receives", sent, PIPED_PUNCH },
-	{ "huge pages of shared blocks", clone_huge, 0 },
-	{ "page of a huge page of the clone in use", split_in_use, false },
-	{ "page of a huge page of the clone in use, killed", split_in_use, true },
+	{ "huge pages of blocks that were shared", clone_huge, 0 },
 	{ "page with a mark of userfaultfd", uffd_marks, false },
 	{ "punched page with a mark of userfaultfd", uffd_marks, true },
 	{ "first stores to holes beside writes", store_holes, 5 },
