@@ -70,11 +70,12 @@ for dir; do
 	subtest "$fs race" ./dax_race -t "$seconds" ${seed:+-s "$seed"} "$dir"
 	# shellcheck disable=SC2086
 	subtest "$fs zeroing" ./dax_zeroing -t "$seconds" ${seed:+-s "$seed"} "$dir"
-	# shellcheck disable=SC2086
-	subtest "$fs memory failure" ./dax_poison ${seed:+-s "$seed"} "$dir"
 	subtest "$fs shared blocks, cases" ./dax_share -L 90 -d all "$dir"
 	# shellcheck disable=SC2086
 	subtest "$fs shared blocks" ./dax_share -L 90 -t "$seconds" ${seed:+-s "$seed"} "$dir"
+	# Last: bad blocks stay bad.
+	# shellcheck disable=SC2086
+	subtest "$fs memory failure" ./dax_poison ${seed:+-s "$seed"} "$dir"
 done
 kunit
 echo "# totals: pass:$passed fail:$failed"
