@@ -9,11 +9,19 @@
  * but no count is negative.  Once it is not, nothing may be left of the files.
  * The first line that is read has the totals, the others have some offenders: of
  * the negative ones, and of all that are not idle.
+ *
+ *	echo /mnt/xfs/file > /sys/kernel/debug/test_fsdax_pnfs
+ *
+ * writes 'Z' to all of the file in the way of a client of pNFS block layouts: gets
+ * blocks, writes to the device, and commits.
  */
 #include <linux/blkdev.h>
 #include <linux/dax.h>
 #include <linux/debugfs.h>
+#include <linux/exportfs.h>
+#include <linux/exportfs_block.h>
 #include <linux/fs.h>
+#include <linux/iomap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -205,18 +213,96 @@ static const struct file_operations test_fsdax_fops = {
 	.llseek	= default_llseek,
 };
 
-static struct dentry *test_fsdax_file;
+#ifdef CONFIG_EXPORTFS_BLOCK_OPS
+static int fill_blocks(struct super_block *sb, const struct iomap *iomap)
+{
+	struct dax_device *dax_dev;
+	void *kaddr;
+	long nr;
+	u64 start;
+	int id;
+
+	dax_dev = fs_dax_get_by_bdev(sb->s_bdev, &start, NULL, NULL);
+	if (!dax_dev)
+		return -EOPNOTSUPP;
+	id = dax_read_lock();
+	nr = dax_direct_access(dax_dev, PHYS_PFN(start + iomap->addr),
+			       PHYS_PFN(iomap->length), DAX_ACCESS, &kaddr, NULL);
+	if (nr >= (long)PHYS_PFN(iomap->length))
+		memset(kaddr, 'Z', iomap->length);
+	else
+		nr = nr < 0 ? nr : -EIO;
+	dax_read_unlock(id);
+	fs_put_dax(dax_dev, NULL);
+	return nr < 0 ? nr : 0;
+}
+
+static int write_by_layout(struct inode *inode)
+{
+	const struct exportfs_block_ops *ops = NULL;
+	loff_t pos = 0, size = i_size_read(inode);
+	struct iomap iomap = {};
+	u32 generation;
+	int error = 0;
+
+	if (inode->i_sb->s_export_op)
+		ops = inode->i_sb->s_export_op->block_ops;
+	if (!ops)
+		return -EOPNOTSUPP;
+	while (pos < size && !error) {
+		error = ops->map_blocks(inode, pos, size - pos, &iomap, true,
+					&generation);
+		if (!error)
+			error = fill_blocks(inode->i_sb, &iomap);
+		if (!error)
+			error = ops->commit_blocks(inode, &iomap, 1, size);
+		pos = iomap.offset + iomap.length;
+	}
+	return error;
+}
+
+static ssize_t pnfs_write(struct file *file, const char __user *buf, size_t len,
+			  loff_t *pos)
+{
+	char *path = memdup_user_nul(buf, min(len, PATH_MAX - 1UL));
+	struct file *target;
+	int error;
+
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	target = filp_open(strim(path), O_RDWR, 0);
+	kfree(path);
+	if (IS_ERR(target))
+		return PTR_ERR(target);
+	error = write_by_layout(file_inode(target));
+	fput(target);
+	return error ?: len;
+}
+
+static const struct file_operations pnfs_fops = {
+	.owner	= THIS_MODULE,
+	.open	= simple_open,
+	.write	= pnfs_write,
+};
+#endif
+
+static struct dentry *test_fsdax_file, *pnfs_file;
 
 static int __init test_fsdax_init(void)
 {
 	test_fsdax_file = debugfs_create_file("test_fsdax", 0600, NULL, NULL,
 					      &test_fsdax_fops);
+#ifdef CONFIG_EXPORTFS_BLOCK_OPS
+	pnfs_file = debugfs_create_file("test_fsdax_pnfs", 0200, NULL, NULL,
+					&pnfs_fops);
+#endif
 	return 0;
 }
 module_init(test_fsdax_init);
 
 static void __exit test_fsdax_exit(void)
 {
+	debugfs_remove(pnfs_file);
 	debugfs_remove(test_fsdax_file);
 }
 module_exit(test_fsdax_exit);

@@ -1670,6 +1670,49 @@ static int clone_huge(int unused)
 		   (unsigned long long)faults);
 }
 
+/* A client of pNFS fills a hole, while somebody looks at it. */
+static int pnfs_hole(int seconds)
+{
+	int fd = t_open(dir, FILE_NAME, PMD), knob, status;
+	char *p = t_map_pages(fd, PMD_PAGES, MAP_SHARED, false), path[4096];
+	u64 end = now_us() + seconds * 1000000ULL, v;
+	u32 gen, i;
+	pid_t pid;
+
+	knob = open("/sys/kernel/debug/test_fsdax_pnfs", O_WRONLY);
+	if (knob < 0)
+		return skip("this kernel has no test of it");
+	snprintf(path, sizeof(path), "%s/%s", dir, FILE_NAME);
+	pid = start();
+	if (!pid) {
+		for (gen = 0; !sh->stop; gen++) {
+			while (sh->gen == gen && !sh->stop)
+				for (i = 0; i < PMD_PAGES; i++)
+					t_load(p + i * PAGE, &v);
+			for (i = 0; i < PMD_PAGES && !sh->stop; i++)
+				if (!t_load(p + i * PAGE, &v) || v != 0x5a5a5a5a5a5a5a5aULL)
+					sh->wrong++;
+			sh->touched = gen + 1;
+		}
+		_exit(0);
+	}
+	for (gen = 1; now_us() < end; gen++) {
+		usleep(1000 * (gen % 4));
+		if (write(knob, path, strlen(path)) < 0)
+			return errno == EOPNOTSUPP ? T_SKIP : fail("pNFS: %s", strerror(errno));
+		sh->gen = gen;
+		while (sh->touched < gen)
+			usleep(100);
+		if (do_op(fd, PUNCH, 0, PMD))
+			t_bail("punch");
+	}
+	sh->stop = 1;
+	if (!ends(pid, 5000, &status))
+		return fail("the other hangs");
+	return say(sh->wrong ? T_FAIL : T_PASS, "%u times, %u pages stayed a hole", gen - 1,
+		   sh->wrong);
+}
+
 /* userfaultfd has a mark where a page was that is to be written to. */
 static int uffd_marks(int by_punch)
 {
@@ -2419,6 +2462,7 @@ static const struct row rows[] = {
 	{ "unlink by who has a page in a pipe", piped, PIPED_UNLINK },
 	{ "punch of a page that nobody receives", sent, PIPED_PUNCH },
 	{ "huge pages of blocks that were shared", clone_huge, 0 },
+	{ "hole that a client of pNFS fills", pnfs_hole, 5 },
 	{ "page with a mark of userfaultfd", uffd_marks, false },
 	{ "punched page with a mark of userfaultfd", uffd_marks, true },
 	{ "first stores to holes beside writes", store_holes, 5 },
