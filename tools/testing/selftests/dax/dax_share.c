@@ -4231,11 +4231,14 @@ static void check_work(void)
 		if (enabled[i] && ops[i].role && !sh->done[i] &&
 		    (sh->skipped[i] > 50 || all > 5000))
 			complain(P_WORK, "no %s was done", ops[i].name);
+	/* A kernel that checks everything is too slow for the rest. */
+	if (all < 5000)
+		return;
 	if (is_on("readhuge") && !sh->huge)
 		complain(P_WORK, "no huge page was seen");
 	if (is_on("pipe") && !sh->pins)
 		complain(P_WORK, "no page was used");
-	if (is_on("fill") && seconds >= 30 && all > 5000 && !sh->enospc)
+	if (is_on("fill") && seconds >= 30 && !sh->enospc)
 		complain(P_WORK, "the disk was never full");
 }
 
