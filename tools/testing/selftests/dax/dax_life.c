@@ -190,38 +190,13 @@ static bool clone_file(int to, int from)
 
 /* Processes */
 
-static pid_t start(void)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		t_bail("fork");
-	if (!pid)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return pid;
-}
-
 static pid_t start_op(int fd, enum op op, off_t off, off_t len)
 {
-	pid_t pid = start();
+	pid_t pid = t_start();
 
 	if (!pid)
 		_exit(do_op(fd, op, off, len) ? errno : 0);
 	return pid;
-}
-
-/* False if the process does not end in time. */
-static bool ends(pid_t pid, int ms, int *status)
-{
-	u64 end = now_us() + ms * 1000ULL;
-
-	for (;;) {
-		if (waitpid(pid, status, WNOHANG) == pid)
-			return true;
-		if (now_us() > end)
-			return false;
-		usleep(1000);
-	}
 }
 
 /* Is it asleep, and how long was it in the kernel, in ticks? */
@@ -723,9 +698,9 @@ static int pin_elsewhere(int c)
 	pinned_file(&fd);
 	t = now_us();
 	pid = start_op(fd, pin_case[c].op, pin_case[c].off, PAGE);
-	if (!ends(pid, 3000, &status)) {
+	if (!t_ends(pid, 3000, &status)) {
 		unpin();
-		if (ends(pid, 5000, &status))
+		if (t_ends(pid, 5000, &status))
 			return fail("waited for the pin of another page, longer than 3 s");
 		kill(pid, SIGKILL);
 		return fail("hangs, even without the pin");
@@ -748,11 +723,11 @@ static int pin_same(int c)
 	pid = start_op(fd, pin_case[c].op, pin_case[c].off, PAGE);
 	if (!waits(pid)) {
 		unpin();
-		ends(pid, 5000, &status);
+		t_ends(pid, 5000, &status);
 		return fail("does not wait");
 	}
 	unpin();
-	if (!ends(pid, 5000, &status)) {
+	if (!t_ends(pid, 5000, &status)) {
 		kill(pid, SIGKILL);
 		return fail("hangs when the pin is gone");
 	}
@@ -776,10 +751,10 @@ static int pin_touched(int c, bool forever)
 	pid = start_op(fd, pin_case[c].op, pin_case[c].off, PAGE);
 	if (!waits(pid)) {
 		unpin();
-		ends(pid, 5000, &status);
+		t_ends(pid, 5000, &status);
 		return fail("does not wait for the pin");
 	}
-	toucher = start();
+	toucher = t_start();
 	if (!toucher) {
 		do {
 			t_load(p + PINNED * PAGE, &v);
@@ -791,15 +766,15 @@ static int pin_touched(int c, bool forever)
 	if (!comes(&sh->touched, 3000)) {
 		unpin();
 		kill(toucher, SIGKILL);
-		ends(pid, 5000, &status);
+		t_ends(pid, 5000, &status);
 		return fail("a fault waits for the pin");
 	}
 	t = now_us();
 	unpin();
-	if (!ends(pid, 5000, &status)) {
+	if (!t_ends(pid, 5000, &status)) {
 		kill(toucher, SIGKILL);
 		t = now_us();
-		if (ends(pid, 5000, &status))
+		if (t_ends(pid, 5000, &status))
 			return fail("hung for 5 s without a pin, ended %llu ms after the toucher",
 				    (unsigned long long)(now_us() - t) / 1000);
 		kill(pid, SIGKILL);
@@ -856,19 +831,19 @@ static int remap_killed(int exchange)
 	*(volatile u64 *)(p + PINNED * PAGE) = 1;
 	pin(p + PINNED * PAGE);
 
-	pid = start();
+	pid = t_start();
 	if (!pid)
 		_exit(remap(exchange, fd[0], fd[1]) ? errno : 0);
 	if (!__waits(pid, true)) {
 		unpin();
-		ends(pid, 5000, &status);
+		t_ends(pid, 5000, &status);
 		return fail("does not wait for the pin: status %x", status);
 	}
 	t = now_us();
 	kill(pid, SIGKILL);
-	if (!ends(pid, 2000, &status)) {
+	if (!t_ends(pid, 2000, &status)) {
 		unpin();
-		if (ends(pid, 5000, &status))
+		if (t_ends(pid, 5000, &status))
 			return fail("alive 2 s after SIGKILL, dead without the pin");
 		return fail("alive, even without the pin");
 	}
@@ -916,7 +891,7 @@ static int write_mapped(int fd, bool huge, off_t from, off_t to, u64 old, u64 ne
 		return verdict;
 	sh->touched = 0;
 	sh->stop = 0;
-	pid = start();
+	pid = t_start();
 	if (!pid) {
 		verdict = expect_words(p, "in another process, before", 0, 0, old, 0);
 		sh->touched = 1;
@@ -933,7 +908,7 @@ static int write_mapped(int fd, bool huge, off_t from, off_t to, u64 old, u64 ne
 		return fail("pwrite: %s", strerror(errno));
 	free(buf);
 	sh->stop = 1;
-	if (!ends(pid, 30000, &status))
+	if (!t_ends(pid, 30000, &status))
 		return fail("another process hangs");
 	if (status)
 		return T_FAIL;	/* it has said why */
@@ -1091,7 +1066,7 @@ static int write_race(int seconds)
 		t_bail("malloc");
 	sh->gen = 1;
 	for (i = 0; i < 2; i++) {
-		pid[i] = start();
+		pid[i] = t_start();
 		if (!pid[i])
 			race_reader(fd, i);
 	}
@@ -1117,7 +1092,7 @@ static int write_race(int seconds)
 	}
 	sh->stop = 1;
 	for (i = 0; i < 2; i++)
-		if (!ends(pid[i], 30000, &status) || status)
+		if (!t_ends(pid[i], 30000, &status) || status)
 			return fail("a reader hangs or has died");
 	free(buf);
 	return say(sh->wrong || !sh->holes ? T_FAIL : T_PASS,
@@ -1147,25 +1122,25 @@ static int extend_clone(int by_fallocate)
 	if (!t_load(p + 4 * PAGE, &v))
 		t_bail("SIGBUS");
 	pin(p + 4 * PAGE);
-	pid = start();
+	pid = t_start();
 	if (!pid) {
 		if (by_fallocate)
 			_exit(fallocate(to, 0, more, PAGE) ? errno : 0);
 		_exit(pwrite(to, &v, 8, more) == 8 ? 0 : errno);
 	}
 	waited = waits(pid);
-	toucher = start();
+	toucher = t_start();
 	if (!toucher)
 		_exit(!t_load(p + PAGE, &w));
-	if (!ends(toucher, 3000, &status)) {
+	if (!t_ends(toucher, 3000, &status)) {
 		unpin();
-		ends(pid, 5000, &status);
+		t_ends(pid, 5000, &status);
 		return fail("a fault on another page waits as well");
 	}
 	unpin();
 	if (status)
 		return fail("SIGBUS");
-	if (!ends(pid, 5000, &status) || status)
+	if (!t_ends(pid, 5000, &status) || status)
 		return fail("does not end well when the pin is gone");
 	if (!t_load(p + 4 * PAGE + 1000, &v) || v)
 		return fail("the rest of the page is not zero");
@@ -1219,17 +1194,17 @@ static int piped(int op)
 	}
 	if (pipe(pipe_fd) || vmsplice(pipe_fd[1], &iov, 1, 0) != (ssize_t)PAGE)
 		t_bail("vmsplice");
-	pid = start();
+	pid = t_start();
 	if (!pid)
 		piped_op(fd, p, op);
 	munmap(p, SIZE);
 	close(fd);
 	sh->gen = 1;
-	ended = ends(pid, 2000, &status);
+	ended = t_ends(pid, 2000, &status);
 	if (read(pipe_fd[0], buf, PAGE) != (ssize_t)PAGE)
 		t_bail("read from the pipe");
 	if (!ended) {
-		ends(pid, 5000, &status);
+		t_ends(pid, 5000, &status);
 		return fail("waits as long as the page is in the pipe");
 	}
 	if (status)
@@ -1271,10 +1246,10 @@ static int sent(int op)
 	if (s < 0)
 		return skip("no network");
 	sh->gen = 1;
-	pid = start();
+	pid = t_start();
 	if (!pid)
 		piped_op(fd, p, op);
-	if (!ends(pid, 2000, &status)) {
+	if (!t_ends(pid, 2000, &status)) {
 		shutdown(s, SHUT_RDWR);
 		return fail("waits as long as nobody receives the page");
 	}
@@ -1301,7 +1276,7 @@ static int write_in_use(int kill_it)
 	if (!clone_file(to, fd))
 		return T_SKIP;
 	pin(p + PINNED * PAGE);
-	pid = start();
+	pid = t_start();
 	if (!pid) {
 		v = 78;
 		sigaction(SIGALRM, &sa, NULL);
@@ -1310,24 +1285,24 @@ static int write_in_use(int kill_it)
 	}
 	if (!waits(pid)) {
 		unpin();
-		ends(pid, 5000, &status);
+		t_ends(pid, 5000, &status);
 		return fail("does not wait");
 	}
-	other = start();
+	other = t_start();
 	if (!other)
 		_exit(pwrite(fd, &v, 8, 0) != 8 || pread(fd, &w, 8, PINNED * PAGE) != 8 ||
 		      w != 77);
-	if (!ends(other, 3000, &status) || status) {
+	if (!t_ends(other, 3000, &status) || status) {
 		unpin();
 		return fail("who writes or reads another page waits as well");
 	}
-	if (ends(pid, 1500, &status)) {
+	if (t_ends(pid, 1500, &status)) {
 		unpin();
 		return fail("ended by an alarm: %s", strerror(WEXITSTATUS(status)));
 	}
 	if (kill_it) {
 		kill(pid, SIGKILL);
-		if (!ends(pid, 2000, &status)) {
+		if (!t_ends(pid, 2000, &status)) {
 			unpin();
 			return fail("alive 2 s after SIGKILL");
 		}
@@ -1337,7 +1312,7 @@ static int write_in_use(int kill_it)
 		return pass("dead");
 	}
 	unpin();
-	if (!ends(pid, 3000, &status) || status)
+	if (!t_ends(pid, 3000, &status) || status)
 		return fail("does not end well when the pin is gone");
 	if (!t_load(p + PINNED * PAGE, &v) || v != 78 ||
 	    pread(to, &w, 8, PINNED * PAGE) != 8 || w != 77)
@@ -1360,31 +1335,31 @@ static int store_in_use(int kill_it)
 	if (!clone_file(to, fd))
 		return T_SKIP;
 	pin(p + PINNED * PAGE);
-	pid = start();
+	pid = t_start();
 	if (!pid)
 		_exit(!t_store(p + PINNED * PAGE, 78));
 	if (!waits(pid)) {
 		unpin();
-		ends(pid, 5000, &status);
+		t_ends(pid, 5000, &status);
 		return fail("does not wait");
 	}
-	other = start();
+	other = t_start();
 	if (!other)
 		_exit(!t_store(p, 1) || !t_load(p + PINNED * PAGE, &w) || w != 77 ||
 		      do_op(fd, PUNCH, PAGE, PAGE));
-	if (!ends(other, 3000, &status) || status) {
+	if (!t_ends(other, 3000, &status) || status) {
 		unpin();
 		return fail("others wait as well");
 	}
 	if (kill_it) {
 		kill(pid, SIGKILL);
-		if (!ends(pid, 2000, &status)) {
+		if (!t_ends(pid, 2000, &status)) {
 			unpin();
 			return fail("alive 2 s after SIGKILL");
 		}
 	}
 	unpin();
-	if (!kill_it && (!ends(pid, 3000, &status) || status))
+	if (!kill_it && (!t_ends(pid, 3000, &status) || status))
 		return fail("does not end well when the pin is gone");
 	if (!t_load(p + PINNED * PAGE, &v) || v != (kill_it ? 77 : 78) ||
 	    pread(to, &w, 8, PINNED * PAGE) != 8 || w != 77)
@@ -1415,6 +1390,45 @@ static void use_all_room(void)
 	sync();
 }
 
+/* A process that does something each time it is told to, and says so */
+static pid_t start_steps(bool (*step)(void *arg, u32 gen), void *arg)
+{
+	pid_t pid = t_start();
+	u32 gen;
+
+	if (pid)
+		return pid;
+	for (gen = 1; !sh->stop; gen++) {
+		while (sh->gen < gen && !sh->stop)
+			;
+		if (!step(arg, gen))
+			_exit(1);
+		sh->touched = gen;
+	}
+	_exit(0);
+}
+
+/* Tell it, and be not always at the same distance. */
+static void next_step(u32 gen)
+{
+	u32 i;
+
+	sh->gen = gen;
+	for (i = gen % 64; i; i--)
+		sh->loads++;
+}
+
+static bool truncate_step(void *fd, u32 gen)
+{
+	return !ftruncate(*(int *)fd, 0);
+}
+
+static bool store_step(void *page, u32 gen)
+{
+	t_store(page, gen);
+	return true;
+}
+
 /* A write(2) to shared blocks, while who shares them lets them go */
 static int write_and_truncate(int seconds)
 {
@@ -1425,26 +1439,13 @@ static int write_and_truncate(int seconds)
 	pid_t pid;
 
 	use_all_room();
-	pid = start();
-	if (!pid) {
-		for (gen = 1; !sh->stop; gen++) {
-			while (sh->gen < gen && !sh->stop)
-				;
-			if (ftruncate(to, 0))
-				_exit(1);
-			sh->touched = gen;
-		}
-		_exit(0);
-	}
+	pid = start_steps(truncate_step, &to);
 	for (gen = 1; now_us() < end; gen++) {
 		for (i = 0; i < ARRAY_SIZE(buf); i++)
 			buf[i] = gen;
 		if (!clone_file(to, fd))
 			return T_SKIP;
-		sh->gen = gen;
-		for (i = gen % 64; i; i--)
-			sh->loads++;
-		/* A half of each of two pages, between which the blocks may change */
+		next_step(gen);
 		if (pwrite(fd, buf, PAGE / 2, (4 + gen % 4) * PAGE + PAGE / 2) != (ssize_t)PAGE / 2)
 			t_bail("pwrite");
 		old[gen % 4] = gen;
@@ -1464,7 +1465,7 @@ static int write_and_truncate(int seconds)
 		}
 	}
 	sh->stop = 1;
-	if (!ends(pid, 5000, &status) || status)
+	if (!t_ends(pid, 5000, &status) || status)
 		return fail("the other hangs, or fails");
 	return pass("%u times", gen - 1);
 }
@@ -1499,7 +1500,7 @@ static int read_shared(int unused)
 	    ioctl(uffd, UFFDIO_REGISTER, &reg))
 		return skip("no userfaultfd");
 	/* Faults of this address space alone go there. */
-	other = start();
+	other = t_start();
 	if (!other) {
 		if (read(uffd, &msg, sizeof(msg)) != sizeof(msg))
 			_exit(1);
@@ -1516,7 +1517,7 @@ static int read_shared(int unused)
 	}
 	if (pread(fd, buf, 4 * PAGE, 8 * PAGE) != 4 * (ssize_t)PAGE)
 		return fail("read: %s", strerror(errno));
-	if (!ends(other, 20000, &status) || status || sh->touched != 2)
+	if (!t_ends(other, 20000, &status) || status || sh->touched != 2)
 		return fail("the other hangs, or fails with %x at %u", status, sh->touched);
 	for (i = 0; i < 4 * (int)PAGE; i++)
 		if (buf[i] != 0x11 && (i % PAGE >= 8 || (buf[i] && buf[i] != 0x22)))
@@ -1541,7 +1542,7 @@ static int write_while_read(int unused)
 	if (!clone_file(to, fd))
 		return T_SKIP;
 	for (i = 0; i < 2; i++) {
-		reader[i] = start();
+		reader[i] = t_start();
 		if (reader[i])
 			continue;
 		seed = i + 1;
@@ -1552,10 +1553,10 @@ static int write_while_read(int unused)
 		}
 	}
 	began = now_us();
-	pid = start();
+	pid = t_start();
 	if (!pid)
 		_exit(pwrite(fd, buf, SIZE, 0) != (ssize_t)SIZE);
-	status = ends(pid, 20000, &i) ? i : -1;
+	status = t_ends(pid, 20000, &i) ? i : -1;
 	for (i = 0; i < 2; i++)
 		kill(reader[i], SIGKILL);
 	for (i = 0; i < 2; i++)
@@ -1605,25 +1606,13 @@ static int write_and_store(int seconds)
 	int status;
 	pid_t pid;
 
-	pid = start();
-	if (!pid) {
-		for (gen = 1; !sh->stop; gen++) {
-			while (sh->gen < gen && !sh->stop)
-				;
-			t_store(p + 5 * PAGE, gen);
-			sh->touched = gen;
-		}
-		_exit(0);
-	}
+	pid = start_steps(store_step, p + 5 * PAGE);
 	for (gen = 1; now_us() < end; gen++) {
 		for (i = 0; i < ARRAY_SIZE(buf); i++)
 			buf[i] = gen;
 		if (!clone_file(to, fd))
 			return T_SKIP;
-		/* Not always at the same distance */
-		sh->gen = gen;
-		for (i = gen % 64; i; i--)
-			sh->loads++;
+		next_step(gen);
 		if (pwrite(fd, buf, PAGE / 2, 5 * PAGE + PAGE / 2) != (ssize_t)PAGE / 2)
 			t_bail("pwrite");
 		while (sh->touched < gen)
@@ -1633,7 +1622,7 @@ static int write_and_store(int seconds)
 		lost += v != gen || w != gen;
 	}
 	sh->stop = 1;
-	if (!ends(pid, 5000, &status))
+	if (!t_ends(pid, 5000, &status))
 		return fail("the other hangs");
 	return say(lost ? T_FAIL : T_PASS, "%u times, %u lost", gen - 1, lost);
 }
@@ -1683,7 +1672,7 @@ static int pnfs_hole(int seconds)
 	if (knob < 0)
 		return skip("this kernel has no test of it");
 	snprintf(path, sizeof(path), "%s/%s", dir, FILE_NAME);
-	pid = start();
+	pid = t_start();
 	if (!pid) {
 		for (gen = 0; !sh->stop; gen++) {
 			while (sh->gen == gen && !sh->stop)
@@ -1707,7 +1696,7 @@ static int pnfs_hole(int seconds)
 			t_bail("punch");
 	}
 	sh->stop = 1;
-	if (!ends(pid, 5000, &status))
+	if (!t_ends(pid, 5000, &status))
 		return fail("the other hangs");
 	return say(sh->wrong ? T_FAIL : T_PASS, "%u times, %u pages stayed a hole", gen - 1,
 		   sh->wrong);
@@ -1729,7 +1718,7 @@ static int uffd_marks(int by_punch)
 	reg.range.start = (uintptr_t)p;
 	reg.range.len = SIZE;
 	wp.range = reg.range;
-	pid = start();
+	pid = t_start();
 	if (!pid) {
 		uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 		if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ||
@@ -1747,7 +1736,7 @@ static int uffd_marks(int by_punch)
 			_exit(5);
 		_exit(0);
 	}
-	if (!ends(pid, 5000, &status))
+	if (!t_ends(pid, 5000, &status))
 		return fail("spins");
 	if (WEXITSTATUS(status) == T_SKIP)
 		return skip("no userfaultfd for write protection");
@@ -1786,7 +1775,7 @@ static int store_holes(int seconds)
 	pid_t pid[2];
 
 	for (i = 0; i < 2; i++) {
-		pid[i] = start();
+		pid[i] = t_start();
 		if (!pid[i])
 			first_storer(fd, i);
 	}
@@ -1807,7 +1796,7 @@ static int store_holes(int seconds)
 	}
 	sh->stop = 1;
 	for (i = 0; i < 2; i++)
-		if (!ends(pid[i], 10000, &status) || status)
+		if (!t_ends(pid[i], 10000, &status) || status)
 			return fail("a process hangs or has died");
 	return say(sh->wrong || lost ? T_FAIL : T_PASS, "%u rounds, %u SIGBUS, %u lost",
 		   gen - 1, sh->wrong, lost);
@@ -1844,7 +1833,7 @@ static int punch_direct(int seconds)
 	if (disk < 0)
 		return skip("no loop device");
 	for (i = 0; i < 2; i++) {
-		pid[i] = start();
+		pid[i] = t_start();
 		if (pid[i])
 			continue;
 		for (seed = i; !sh->stop; sh->loads++)
@@ -1852,7 +1841,7 @@ static int punch_direct(int seconds)
 				_exit(errno);
 		_exit(0);
 	}
-	op = start();
+	op = t_start();
 	if (!op) {
 		end = now_us() + seconds * 1000000ULL;
 		for (; now_us() < end; sh->touched++)
@@ -1860,14 +1849,14 @@ static int punch_direct(int seconds)
 				_exit(errno);
 		_exit(0);
 	}
-	if (!ends(op, (seconds + 20) * 1000, &status)) {
+	if (!t_ends(op, (seconds + 20) * 1000, &status)) {
 		sh->stop = 1;
 		return fail("a punch hangs, after %u punches", sh->touched);
 	}
 	punches = sh->touched;
 	sh->stop = 1;
 	for (i = 0; i < 2; i++)
-		if (!ends(pid[i], 5000, &status) || status)
+		if (!t_ends(pid[i], 5000, &status) || status)
 			return fail("direct I/O: %x", status);
 	ioctl(disk, LOOP_CLR_FD);
 	return pass("%u punches, %u writes to the disk", punches, sh->loads);
@@ -1918,12 +1907,12 @@ static int swap_extents(int unused)
 	sx.stat.mtime.nsec = st.st_mtim.tv_nsec;
 	sx.stat.ctime.sec = st.st_ctim.tv_sec;
 	sx.stat.ctime.nsec = st.st_ctim.tv_nsec;
-	pid = start();
+	pid = t_start();
 	if (!pid)
 		_exit(ioctl(fd, XFS_IOC_SWAPEXT, &sx) ? errno : 0);
 	waited = waits(pid);
 	unpin();
-	if (!ends(pid, 5000, &status))
+	if (!t_ends(pid, 5000, &status))
 		return fail("does not end when the pin is gone");
 	if (WEXITSTATUS(status) == ENOTTY)
 		return skip("xfs only");
@@ -1959,12 +1948,12 @@ static int exchange_half(int unused)
 		t_bail("pwrite");
 	*(volatile u64 *)(p + PINNED * PAGE) = 77;
 	pin(p + PINNED * PAGE);
-	pid = start();
+	pid = t_start();
 	if (!pid)
 		_exit(remap(true, fd, to) ? errno : 0);
 	waited = waits(pid);
 	unpin();
-	if (!ends(pid, 5000, &status))
+	if (!t_ends(pid, 5000, &status))
 		return fail("does not end when the pin is gone");
 	if (WEXITSTATUS(status) == ENOTTY || WEXITSTATUS(status) == EOPNOTSUPP)
 		return skip("this file system cannot");
@@ -2163,7 +2152,7 @@ static int share_race(int unused)
 	for (round = 0; round < rounds; round++) {
 		sh->touched = 0;
 		sh->stop = 0;
-		pid = start();
+		pid = t_start();
 		if (!pid) {
 			p = t_map(fd, 2 * n * PMD, PROT_READ, MAP_SHARED, 0);
 			if (!p || madvise(p, 2 * n * PMD, MADV_HUGEPAGE))
@@ -2182,7 +2171,7 @@ static int share_race(int unused)
 		if (!clone_file(to, fd))
 			return T_SKIP;
 		sh->stop = 1;
-		if (!ends(pid, 10000, &status) || status)
+		if (!t_ends(pid, 10000, &status) || status)
 			return fail("the reader: SIGBUS, or a wrong value");
 		q = t_map_pages(to, 2 * n * PMD_PAGES, MAP_SHARED, false);
 		for (i = 0; i < n; i++)
@@ -2268,7 +2257,7 @@ static int mkwrite_killed(int unused)
 	pid_t slow, pid;
 	u64 v;
 
-	pid = start();
+	pid = t_start();
 	if (!pid) {
 		t_load(p + 5 * PAGE, &v);
 		sh->touched = 1;
@@ -2280,7 +2269,7 @@ static int mkwrite_killed(int unused)
 	if (!comes(&sh->touched, 3000))
 		return fail("no load");
 	set_knob("delay_fault", "4000");
-	slow = start();
+	slow = t_start();
 	if (!slow) {
 		prctl(PR_SET_NAME, "slow");
 		t_store(p + 5 * PAGE, 2);
@@ -2292,7 +2281,7 @@ static int mkwrite_killed(int unused)
 	if (!waits(pid))
 		return fail("does not wait");
 	kill(pid, SIGKILL);
-	if (!ends(pid, 2000, &status))
+	if (!t_ends(pid, 2000, &status))
 		return fail("alive 2 s after SIGKILL");
 	return pass("dead");
 }
@@ -2326,7 +2315,7 @@ static int unbroken(int c)
 		return fail("%llu faults in 64 KiB", (unsigned long long)faults);
 	if (unbroken_case[c].pinned)
 		pin(p + 8 * PAGE);
-	pid = start();
+	pid = t_start();
 	if (!pid)	/* twice, to be reported once */
 		_exit(do_op(fd, unbroken_case[c].op, 12 * PAGE, 2 * PAGE) ||
 		      do_op(fd, unbroken_case[c].op, 8 * PAGE, 4 * PAGE));
@@ -2336,7 +2325,7 @@ static int unbroken(int c)
 		if (!waited)
 			return fail("does not wait for a page in use");
 	}
-	if (!ends(pid, 5000, &status) || status)
+	if (!t_ends(pid, 5000, &status) || status)
 		return fail("does not end well");
 	if (cut && ftruncate(fd, SIZE))
 		return fail("ftruncate: %s", strerror(errno));
@@ -2360,7 +2349,7 @@ static int unbroken(int c)
 static u64 faults_elsewhere(int fd, off_t off)
 {
 	int status;
-	pid_t pid = start();
+	pid_t pid = t_start();
 
 	if (!pid) {
 		char *p = t_map(fd, PMD, PROT_READ, MAP_SHARED, off);
@@ -2374,7 +2363,7 @@ static u64 faults_elsewhere(int fd, off_t off)
 		sh->touched = t_faults() - n;
 		_exit(0);
 	}
-	if (!ends(pid, 30000, &status) || status)
+	if (!t_ends(pid, 30000, &status) || status)
 		t_bail("a reader hangs or has died");
 	return sh->touched;
 }
@@ -2604,7 +2593,7 @@ static bool run(const struct row *r)
 		_exit(0);
 	}
 	setpgid(pid, pid);
-	ended = ends(pid, ROW_SECONDS * 1000, &status);
+	ended = t_ends(pid, ROW_SECONDS * 1000, &status);
 	gone = reap(pid);
 	if (r->knob)
 		set_knob(r->knob, "0");

@@ -3131,34 +3131,10 @@ static int __printf(2, 3) say(int verdict, const char *fmt, ...)
 #define fail(...) say(T_FAIL, __VA_ARGS__)
 #define pass(...) say(T_PASS, __VA_ARGS__)
 
-static pid_t start(void)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		t_bail("fork");
-	if (!pid)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return pid;
-}
-
-/* False if the process does not end in time. */
-static bool ends(pid_t pid, int ms, int *status)
-{
-	u64 end = now_us() + ms * 1000ULL;
-
-	while (waitpid(pid, status, WNOHANG) != pid) {
-		if (now_us() > end)
-			return false;
-		usleep(1000);
-	}
-	return true;
-}
-
 /* Somebody does a call; false if that does not end. */
 static bool done_in_time(const struct call *c, int ms, long *ret)
 {
-	pid_t pid = start();
+	pid_t pid = t_start();
 	int status;
 
 	sh->ret = KILLED;
@@ -3166,7 +3142,7 @@ static bool done_in_time(const struct call *c, int ms, long *ret)
 		sh->ret = do_call(c);
 		_exit(0);
 	}
-	if (!ends(pid, ms, &status))
+	if (!t_ends(pid, ms, &status))
 		return false;
 	if (ret)
 		*ret = sh->ret;
@@ -3223,7 +3199,7 @@ static u64 out_of_pipe(u64 *half)
 static bool use_all_room(int ms, bool keep)
 {
 	int fd, status;
-	pid_t pid = start();
+	pid_t pid = t_start();
 
 	if (!pid) {
 		fd = open(path_of(NFILES), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -3234,17 +3210,17 @@ static bool use_all_room(int ms, bool keep)
 			unlink(path_of(NFILES));
 		_exit(0);
 	}
-	return ends(pid, ms, &status);
+	return t_ends(pid, ms, &status);
 }
 
 static bool unlinked(const char *name, int ms)
 {
-	pid_t pid = start();
+	pid_t pid = t_start();
 	int status;
 
 	if (!pid)
 		_exit(unlink(path_in(name)) && errno != ENOENT);
-	return ends(pid, ms, &status) && !status;
+	return t_ends(pid, ms, &status) && !status;
 }
 
 /* 1: A's page is in a pipe, and its block belongs to B alone, which goes. */
@@ -3318,7 +3294,7 @@ static int case_head(void)
 /* Somebody reads a page of A, in the huge page that sh->go says, again and again. */
 static pid_t start_reader(int fd, int page)
 {
-	pid_t pid = start();
+	pid_t pid = t_start();
 	char *p;
 	u64 v;
 
@@ -3340,7 +3316,7 @@ static pid_t start_mapper(int fd)
 		struct fiemap map;
 		struct fiemap_extent x;
 	} m;
-	pid_t pid = start();
+	pid_t pid = t_start();
 	u32 done = 0;
 	char *p;
 	u64 v;
@@ -3390,7 +3366,7 @@ static bool stale_round(int a, int b)
 	for (i = 0; i < 4; i++)
 		kill(pid[i], SIGKILL);
 	for (i = 0; i < 4; i++)
-		if (!ends(pid[i], 5000, NULL))
+		if (!t_ends(pid[i], 5000, NULL))
 			return fail("somebody who reads cannot be killed"), false;
 	if (sh->ret != (long)PMD)
 		return fail("write gives %ld", sh->ret), false;
@@ -3425,6 +3401,18 @@ static int case_stale(void)
 	return pass("%d rounds", i);
 }
 
+/* A process that says, by sh->go, when it is ready */
+static pid_t start_ready(void)
+{
+	pid_t pid;
+
+	sh->go = 0;
+	pid = t_start();
+	while (pid && !sh->go)
+		usleep(1000);
+	return pid;
+}
+
 /* Somebody who may only read puts pages 5 and 7 into a pipe, and keeps them there. */
 static pid_t start_keeper(void)
 {
@@ -3434,13 +3422,9 @@ static pid_t start_keeper(void)
 	int fd;
 	u64 v;
 
-	sh->go = 0;
-	pid = start();
-	if (pid) {
-		while (!sh->go)
-			usleep(1000);
+	pid = start_ready();
+	if (pid)
 		return pid;
-	}
 	fd = open(path_in("share.A"), O_RDONLY);
 	p = t_map(fd, PMD, PROT_READ, MAP_SHARED, 0);
 	if (fd < 0 || !p || !t_load(p + 5 * PAGE, &v) || !t_load(p + 7 * PAGE, &v))
@@ -3462,7 +3446,7 @@ static pid_t start_write(int fd, int page, bool alarmed)
 	struct itimerval it = { { 0, 100000 }, { 0, 100000 } };
 	struct sigaction sa = { .sa_handler = on_alarm };	/* no SA_RESTART */
 	struct call c = { C_WRITE, fd, .off = page * PAGE, .len = PAGE, .buf = buf };
-	pid_t pid = start();
+	pid_t pid = t_start();
 
 	if (pid)
 		return pid;
@@ -3486,23 +3470,23 @@ static int case_held(void)
 	writer = start_write(a, 5, false);
 	usleep(300000);
 	other = start_write(a, 99, false);
-	other_ended = ends(other, 2000, &status);
-	ended = ends(writer, 10, &status);
+	other_ended = t_ends(other, 2000, &status);
+	ended = t_ends(writer, 10, &status);
 	if (!other_ended) {
 		kill(other, SIGKILL);
-		killed = ends(other, 2000, &status);
+		killed = t_ends(other, 2000, &status);
 	}
 	if (!ended) {
 		kill(writer, SIGKILL);
-		ends(writer, 2000, &status);
+		t_ends(writer, 2000, &status);
 	}
 	sh->ret = KILLED;
 	alarmed = start_write(a, 7, true);
-	ends(alarmed, 2000, &status);
+	t_ends(alarmed, 2000, &status);
 	ret = sh->ret;
 	sh->verdict = -1;
 	sh->go = 2;
-	ends(keeper, 5000, &status);
+	t_ends(keeper, 5000, &status);
 	if (!ended || !other_ended || ret != (long)PAGE)
 		return fail("the write %s, one to another page %s%s, with a signal it gives %ld",
 			    ended ? "ends" : "waits", other_ended ? "ends" : "waits",
@@ -3767,13 +3751,9 @@ static pid_t start_distant_keeper(void)
 	char *p;
 	int fd;
 
-	sh->go = 0;
-	pid = start();
-	if (pid) {
-		while (!sh->go)
-			usleep(1000);
+	pid = start_ready();
+	if (pid)
 		return pid;
-	}
 	fd = open(path_in("share.A"), O_RDONLY);
 	p = t_map(fd, PMD, PROT_READ, MAP_SHARED, 0);
 	if (fd < 0 || !p)
@@ -3804,7 +3784,7 @@ static int case_unlink(void)
 	ok = unlinked("share.A", 3000);
 	use_all_room(20000, true);
 	sh->go = 2;
-	ends(keeper, 5000, &status);
+	t_ends(keeper, 5000, &status);
 	unlink(path_of(NFILES));
 	if (!ok)
 		return fail("it waits for who may only read");
@@ -3819,13 +3799,13 @@ static int case_umount(void)
 
 	close(fd);
 	keeper = start_distant_keeper();
-	pid = start();
+	pid = t_start();
 	if (!pid)
 		_exit(syscall(SYS_umount2, dir, 0) ? errno : 0);
-	ok = ends(pid, 5000, &status);
+	ok = t_ends(pid, 5000, &status);
 	sh->go = 2;
-	ends(keeper, 5000, NULL);
-	if (!ok && !ends(pid, 5000, &status))
+	t_ends(keeper, 5000, NULL);
+	if (!ok && !t_ends(pid, 5000, &status))
 		return fail("it hangs");
 	if (!status && syscall(SYS_mount, device, dir, fstype, 0, "dax=always"))
 		return fail("it cannot be mounted again");
@@ -3878,13 +3858,13 @@ static bool run_case(int i)
 		close(fs_fd);
 		fs_fd = -1;
 	}
-	pid = start();
+	pid = t_start();
 	if (!pid) {
 		setpgid(0, 0);
 		me()->pid = getpid();
 		_exit(cases[i].run());
 	}
-	ended = ends(pid, 120000, &status);
+	ended = t_ends(pid, 120000, &status);
 	kill(-pid, SIGKILL);
 	kill(pid, SIGKILL);
 	if (!ended)
@@ -4068,7 +4048,7 @@ static void final_check(void)
 static void end_umount(void)
 {
 	int status, tries;
-	pid_t pid = start();
+	pid_t pid = t_start();
 
 	if (!pid) {
 		for (tries = 0; tries < 50; tries++) {
@@ -4080,7 +4060,7 @@ static void end_umount(void)
 		}
 		_exit(errno);
 	}
-	if (!ends(pid, 60000, &status)) {
+	if (!t_ends(pid, 60000, &status)) {
 		printf("# umount:\n");
 		snprintf(report, sizeof(report), "/proc/%d/stack", pid);
 		print_file(report);
@@ -4140,13 +4120,13 @@ static void end_repair(void)
 static bool clean_up(void)
 {
 	static const char * const names[] = { "ballast", "A", "B", "C", "D", "A.new", "B.new", "C.new" };
-	pid_t pid = start();
+	pid_t pid = t_start();
 	char path[32];
 	unsigned int i;
 	int status;
 
 	if (pid)
-		return ends(pid, 30000, &status);
+		return t_ends(pid, 30000, &status);
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		snprintf(path, sizeof(path), "share.%s", names[i]);
 		t_unlink(dir, path);

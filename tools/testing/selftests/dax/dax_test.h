@@ -245,6 +245,31 @@ static inline char *t_map_pages(int fd, unsigned long pages, int flags, bool hug
 	return p;
 }
 
+/* A process that does not outlive this one */
+static inline pid_t t_start(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		t_bail("fork");
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+/* False if the process does not end in time. */
+static inline bool t_ends(pid_t pid, int ms, int *status)
+{
+	u64 end = now_us() + ms * 1000ULL;
+
+	while (waitpid(pid, status, WNOHANG) != pid) {
+		if (now_us() > end)
+			return false;
+		usleep(1000);
+	}
+	return true;
+}
+
 static inline int t_open(const char *dir, const char *name, off_t size)
 {
 	char path[4096];
