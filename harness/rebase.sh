@@ -76,7 +76,7 @@ fi
 old=$(git -C "$l" rev-parse 'base^{commit}')
 git -C "$l" tag -f base-before "$old" > /dev/null
 git -C "$l" tag -f base "$new" > /dev/null
-if git -C "$l" rebase -q --onto "$new" "$old" series; then
+if git -C "$l" -c rebase.updateRefs=true rebase -q --onto "$new" "$old" series; then
 	say "the series is on Linux $v: build and test it, make export, and set base_version in harness/common.sh"
 	exit
 fi

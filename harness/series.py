@@ -8,12 +8,17 @@
   series.py roundtrip     check that tree -> export -> tree changes nothing
   series.py knobs         print a commit: HEAD of build/linux + break-locks.patch
   series.py commits       print HEAD's commits over the base, oldest first
+  series.py part NAME     print the last commit of a part in build/linux
   series.py mail          build/series/v1-*.patch for git send-email or b4
 
 A patch file is a complete mail: git am $(cat series) on the base makes the same
 commits.  The files that the series adds also stand in this repository, at their
 paths and as the last patch leaves them, for whoever reads them: the patches are
 what counts.  Of the kernel's MAINTAINERS it is our entry that stands here.
+
+The series is divided in parts, each a run of patches.  Here a part is the
+directory over the number, fs/PART/0001-slug.patch; in build/linux it is a branch
+part/PART at its last commit.  A series that has no parts works as well.
 """
 
 import email.utils
@@ -37,6 +42,8 @@ EPOCH = 1767225600
 # Whose the patches here are; who sends them says who he is.
 AUTHOR = ('dax-range-lock', 'dax-range-lock@localhost')
 SUBJECT_MAX = 70
+# Kernels are named after parts, and there are kernels of these names already.
+NO_PARTS = ('base', 'knobs')
 # A patch is filed by what its subject speaks of.
 DIRS = {'lib': 'lib', 'mm': 'mm', 'include': 'include',
         'fs': 'fs', 'dax': 'fs', 'ext4': 'fs', 'xfs': 'fs', 'fuse': 'fs',
@@ -92,6 +99,14 @@ def write(path, data, mode=0o644):
     os.rename(full + '.tmp', full)
 
 
+def unlink(path):
+    """And the directory, if nothing is left in it."""
+    full = os.path.join(TOP, path)
+    os.unlink(full)
+    if not os.listdir(os.path.dirname(full)):
+        os.rmdir(os.path.dirname(full))
+
+
 def sha(data):
     return hashlib.sha256(data).hexdigest()
 
@@ -134,17 +149,139 @@ class Patch:
         return out
 
 
-def load_series():
+def series_paths():
     if not os.path.exists(os.path.join(TOP, 'series')):
         return []
-    out = []
-    for line in read('series').decode().splitlines():
-        path = line.split('#')[0].strip()
-        if not path:
-            continue
+    paths = [line.split('#')[0].strip()
+             for line in read('series').decode().splitlines()]
+    return [p for p in paths if p]
+
+
+def load_series():
+    paths = series_paths()
+    parts_of(paths)
+    for path in paths:
         if not os.path.isfile(os.path.join(TOP, path)):
             die('series names %s, which is not here' % path)
-        out.append(Patch(path))
+    return [Patch(path) for path in paths]
+
+
+# Parts
+
+def check_name(name):
+    if not re.fullmatch(r'[a-z0-9][a-z0-9-]*', name) or name in NO_PARTS:
+        die("'%s' is no name for a part: it wants small letters, digits and "
+            "'-', and not to be one of %s" % (name, ', '.join(NO_PARTS)))
+
+
+def parts_of(paths):
+    """[(part, number of its patches)]; empty if the series has no parts."""
+    out, last = [], {}
+    for path in paths:
+        where = path.split('/')
+        if len(where) > 3:
+            die('series: %s lies too deep: a patch is <directory>/<part>/0001-slug.patch'
+                % path)
+        part = where[1] if len(where) == 3 else None
+        if part:
+            check_name(part)
+        if out and out[-1][0] == part:
+            out[-1][1] += 1
+        elif part in last:
+            die('series: part %s stops after %s and goes on at %s: a part is one '
+                'run of lines, so move these together, or one of them to another part'
+                % (part, last[part], path))
+        else:
+            out.append([part, 1])
+        last[part] = path
+        if None in last and len(last) > 1:
+            other = next(p for name, p in last.items() if (name is None) != (part is None))
+            die('series: %s is in a part and %s in none: move every patch to '
+                '<directory>/<part>/, or none'
+                % ((path, other) if part else (other, path)))
+    return [] if None in last else [tuple(x) for x in out]
+
+
+def ends(paths, ids):
+    """{part: its last commit}, by the paths of the patches."""
+    out, n = {}, 0
+    for part, size in parts_of(paths):
+        n += size
+        out[part] = ids[n - 1]
+    return out
+
+
+def branches():
+    out = git('for-each-ref', '--format=%(refname:lstrip=3) %(objectname)',
+              'refs/heads/part/')
+    return dict(line.rsplit(' ', 1) for line in out.splitlines())
+
+
+def set_branches(want):
+    """Only after all have been found where we have put them."""
+    for name in branches():
+        if name not in want:
+            git('branch', '-q', '-D', 'part/' + name)
+    for name, commit in want.items():
+        git('update-ref', 'refs/heads/part/' + name, commit)
+
+
+def astray(name, tip, commits):
+    """What is wrong with a branch that does not end at one of @commits."""
+    if tip == base_commit():
+        return 'part/%s has no patches: git branch -D part/%s' % (name, name)
+    if git_ok('merge-base', '--is-ancestor', 'HEAD', tip):
+        return 'part/%s ends above HEAD: git checkout series' % name
+    what = subject(tip)
+    twin = [c for c in commits if subject(c) == what]
+    return ("part/%s is at %s '%s', which is not between base and HEAD (was this "
+            'rebased without updateRefs?): git branch -f part/%s %s'
+            % (name, tip[:12], what, name, twin[0][:12] if len(twin) == 1 else '<commit>'))
+
+
+def divide(commits, known=()):
+    """{part: its last commit}, in order, by the branches.  New commits at the top
+    go to the last part if the parts are those @known; else somebody is at work on
+    them, and says where they end."""
+    if any(os.path.isdir(os.path.join(LINUX, '.git', d))
+           for d in ('rebase-merge', 'rebase-apply')):
+        die('build/linux is in the middle of a rebase or am: --continue it first')
+    on = run('git', '-C', LINUX, 'symbolic-ref', '-q', '--short', 'HEAD',
+             check=False).stdout.decode().strip()
+    if on.startswith('part/'):
+        die('HEAD of build/linux is on %s: git checkout series, and there git '
+            'rebase %s if that has got new commits' % (on, on))
+    tips, at = branches(), {c: n for n, c in enumerate(commits)}
+    for name in tips:
+        check_name(name)
+    bad = [astray(name, tip, commits) for name, tip in tips.items() if tip not in at]
+    order = sorted((at[tip], name) for name, tip in tips.items() if tip in at)
+    for (n, one), (m, two) in zip(order, order[1:]):
+        if n == m:
+            bad.append("part/%s and part/%s both end at '%s': git branch -f one of "
+                       'them <commit>, or git branch -D it'
+                       % (one, two, subject(commits[n])))
+    more = commits[order[-1][0] + 1:] if order else []
+    if more and not bad and sorted(known) != sorted(tips):
+        last = order[-1][1]
+        bad = ['behind part/%s, the last part, there are' % last,
+               *('  %s %s' % (c[:12], subject(c)) for c in more),
+               'git branch -f part/%s HEAD, or git branch part/<another> HEAD' % last]
+    if bad:
+        die('the branches of the parts, in build/linux:\n  ' + '\n  '.join(bad))
+    out = {name: commits[n] for n, name in order}
+    if more:
+        out[order[-1][1]] = commits[-1]
+    return out
+
+
+def slices(commits, parts):
+    """[(part, its commits)]"""
+    out, start = [], 0
+    for name, tip in parts.items():
+        end = commits.index(tip) + 1
+        out.append((name, commits[start:end]))
+        start = end
     return out
 
 
@@ -234,6 +371,10 @@ def blob(commit, path):
                '%s:%s' % (commit, path)).stdout
 
 
+def series_commits():
+    return git('rev-list', '--reverse', 'base..HEAD').split()
+
+
 def dirty():
     return git('status', '--porcelain', '-uno').strip()
 
@@ -311,7 +452,8 @@ def make_commit(index, patch, parent, n):
 
 
 # What build/linux was made from: [[key of the patch, commit], ...], its HEAD,
-# and the checksums of the patches and files that stood here then.
+# the checksums of the patches and files that stood here then, and the branches
+# of the parts.
 
 def state_path():
     return os.path.join(LINUX, '.git', 'series-state')
@@ -359,7 +501,17 @@ def sums(paths):
 def new_state(keys, ids, order, new, **more):
     return dict({'done': [list(x) for x in zip(keys, ids)],
                  'head': ids[-1] if ids else base_commit(), 'moving': None,
-                 'patches': sums(order), 'files': sums(new)}, **more)
+                 'patches': sums(order), 'files': sums(new),
+                 'parts': ends(order, ids)}, **more)
+
+
+def undo(state):
+    """The commands that throw away what was not exported."""
+    want = (state or {}).get('parts', {})
+    out = ['git checkout -f -B series %s' % (state['head'][:12] if state else 'base')]
+    out += ['git branch -f part/%s %s' % (name, commit[:12])
+            for name, commit in want.items() if branches().get(name) != commit]
+    return out + ['git branch -D part/' + name for name in branches() if name not in want]
 
 
 def cmd_base(directory, message):
@@ -378,6 +530,7 @@ def cmd_tree():
         if os.path.exists(lock):
             os.unlink(lock)
         git('checkout', '-q', '-f', '-B', 'series', state['moving'])
+        set_branches(state.get('parts', {}))
         state['moving'] = None
         save_state(state)
 
@@ -392,6 +545,8 @@ def cmd_tree():
         work.append('HEAD (%s commits over the base) is not what was exported' % n)
     if dirty():
         work.append('uncommitted changes')
+    if branches() != (state or {}).get('parts', {}):
+        work.append('the branches part/* are not where they were')
     if state and [k for k, _ in done] == keys:
         if work:
             say('build/linux is ahead of the patches: %s; left as it is'
@@ -402,8 +557,8 @@ def cmd_tree():
     if work:
         die("build/linux has work that 'make export' has not written back (%s), "
             'and the patches here have changed as well: commit and export it, '
-            'or throw it away with git -C build/linux checkout -f -B series %s'
-            % (', '.join(work), state['head'][:12] if state else 'base'))
+            'or throw it away, in build/linux:\n  %s'
+            % (', '.join(work), '\n  '.join(undo(state))))
 
     same = 0
     while same < min(len(done), len(keys)) and done[same][0] == keys[same]:
@@ -431,6 +586,7 @@ def cmd_tree():
                       moving=parent)
     save_state(state)
     git('checkout', '-q', '-f', '-B', 'series', parent)
+    set_branches(state['parts'])
     save_state(dict(state, moving=None))
     say('build/linux: base and %d patches' % len(patches))
 
@@ -481,15 +637,17 @@ def mail(n, commit, message):
                body, stat)).encode() + diff + b'-- \n\n'
 
 
-def collect():
-    """The commits of build/linux as ({path: patch}, order, new files)."""
+def collect(known=()):
+    """The commits of build/linux as ({path: patch}, order, new files, parts)."""
     base = base_commit()
     if git('rev-list', '--merges', 'base..HEAD').strip():
         die('build/linux has a merge: the series is a straight line')
     if not git_ok('merge-base', '--is-ancestor', base, 'HEAD'):
         die("build/linux: HEAD does not descend from the tag 'base'")
-    texts, order = {}, []
-    for n, c in enumerate(git('rev-list', '--reverse', 'base..HEAD').split(), 1):
+    texts, order, commits = {}, [], series_commits()
+    parts = divide(commits, known)
+    inside = {c: name + '/' for name, cs in slices(commits, parts) for c in cs}
+    for n, c in enumerate(commits, 1):
         subj, message = clean_message(c)
         paths = [p for _, p in changes(c + '^', c)]
         if not paths:
@@ -497,10 +655,10 @@ def collect():
         if len(subj) > SUBJECT_MAX:
             die("'%s': a subject has %d characters at most" % (subj, SUBJECT_MAX))
         slug = git('show', '-s', '--format=%f', c).strip()[:60].rstrip('-.')
-        name = '%s/%04d-%s.patch' % (directory(subj, paths), n, slug)
+        name = '%s/%s%04d-%s.patch' % (directory(subj, paths), inside.get(c, ''), n, slug)
         order.append(name)
         texts[name] = mail(n, c, message)
-    return texts, order, new_files('HEAD')
+    return texts, order, new_files('HEAD'), parts
 
 
 def in_the_way(texts, new, state):
@@ -509,9 +667,9 @@ def in_the_way(texts, new, state):
                                 *((p, d) for p, (_, d) in new.items())]
               if here(p) not in (None, data) and
               sha(here(p)) not in (state['patches'].get(p), state['files'].get(p))]
-    gone = [os.path.relpath(f, TOP) for f in
-            glob.glob(os.path.join(TOP, '*', '*.patch'))]
-    gone = [p for p in gone if p not in texts]
+    gone = [os.path.relpath(f, TOP) for depth in ('*', '*/*') for f in
+            glob.glob(os.path.join(TOP, depth, '*.patch'))]
+    gone = [p for p in gone if p not in texts and not p.startswith('build/')]
     unknown = [p for p in gone if sha(here(p)) != state['patches'].get(p)]
     return edited, gone, unknown
 
@@ -523,9 +681,9 @@ def cmd_export():
         die('build/linux has uncommitted changes: commit them, or git stash, first')
     for line in git('status', '--porcelain').splitlines():
         say('build/linux/%s is not in git and stays out' % line[3:])
-    texts, order, new = collect()
-    state = {'files': {}, 'patches': {}}
+    state = {'files': {}, 'patches': {}, 'parts': {}}
     state.update(load_state() or {})
+    texts, order, new, parts = collect(state['parts'])
 
     force = os.environ.get('FORCE')
     edited, gone, unknown = in_the_way(texts, new, state)
@@ -538,28 +696,32 @@ def cmd_export():
             'with make export FORCE=1, which lets it stand:\n  '
             + '\n  '.join(unknown))
 
+    for name, commit in parts.items():
+        if branches()[name] != commit:
+            say('part/%s moved forward to HEAD' % name)
+    set_branches(parts)
     for path in gone:
         if path not in unknown:
-            os.unlink(os.path.join(TOP, path))
+            unlink(path)
     for path, data in state['files'].items():
         if path not in new and here(path) is not None and sha(here(path)) == data:
             say('%s is no longer in the series: removed' % path)
-            os.unlink(os.path.join(TOP, path))
+            unlink(path)
     for path, (mode, data) in new.items():
         write(path, data, 0o755 if mode == '100755' else 0o644)
     for path, data in texts.items():
         write(path, data)
     write('series', ''.join(p + '\n' for p in order).encode())
 
-    ids = git('rev-list', '--reverse', 'base..HEAD').split()
-    save_state(new_state([p.key() for p in load_series()], ids, order, new))
-    say('exported %d patches and %d new files' % (len(order), len(new)))
+    save_state(new_state([p.key() for p in load_series()], series_commits(), order, new))
+    say('exported %d patches%s and %d new files'
+        % (len(order), ' in %d parts' % len(parts) if parts else '', len(new)))
 
 
 def cmd_roundtrip():
     """From what stands here: commits, then back; and the same commits again."""
     patches = load_series()
-    texts, order, new = collect()
+    texts, order, new, parts = collect(branches())
     if [p.path for p in patches] != order:
         die("'series' differs from the commits in build/linux: run 'make export'")
     for path, data in texts.items():
@@ -571,8 +733,11 @@ def cmd_roundtrip():
         full = os.path.join(TOP, path)
         if os.access(full, os.X_OK) != (mode == '100755'):
             die('%s has the wrong mode' % path)
-    parent = base_commit()
-    ids = git('rev-list', '--reverse', 'base..HEAD').split()
+    parent, ids = base_commit(), series_commits()
+    for name, commit in ends(order, ids).items():
+        if branches()[name] != commit:
+            die("part/%s is at %s, its last patch is %s: run 'make export'"
+                % (name, branches()[name][:12], commit[:12]))
     with Index(parent) as index:
         for n, (patch, want) in enumerate(zip(patches, ids), 1):
             parent = make_commit(index, patch, parent, n)
@@ -580,8 +745,8 @@ def cmd_roundtrip():
             if diff:
                 die('%s makes another tree than its commit: %s'
                     % (patch.path, ' '.join(diff)))
-    print('%d patches, %d new files: tree, export and tree again agree'
-          % (len(order), len(new)))
+    print('%d patches, %d parts, %d new files: tree, export and tree again agree'
+          % (len(order), len(parts), len(new)))
 
 
 def cmd_knobs():
@@ -598,7 +763,15 @@ def cmd_knobs():
 
 
 def cmd_commits():
-    sys.stdout.write(git('rev-list', '--reverse', 'base..HEAD'))
+    print(*series_commits(), sep='\n')
+
+
+def cmd_part(name):
+    parts = divide(series_commits(), branches())
+    if name not in parts:
+        die("build/linux has no branch part/%s: git branch part/%s <its last commit>"
+            % (name, name))
+    print(parts[name])
 
 
 # Mail

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# build/linux: the base kernel, then one commit a patch of the series.
+# build/linux: the base kernel, then one commit a patch of the series, and a
+# branch part/NAME at the end of each part.
 
 . "$(dirname "$0")/common.sh"
 
@@ -8,6 +9,8 @@ tune() {
 	git -C "$1" config gc.auto 0
 	git -C "$1" config core.fsync none
 	git -C "$1" config core.looseCompression 1
+	# What git rebase moves, the branches of the parts follow.
+	git -C "$1" config rebase.updateRefs true
 }
 
 # The same tarball makes the same commit, whoever unpacks it and when.
@@ -44,4 +47,6 @@ unpack() {
 
 have git || die "git is missing: run 'make deps'"
 [ -d "$build/linux/.git" ] || unpack
+# One that was unpacked by an older version of this script
+git -C "$build/linux" config --get rebase.updateRefs > /dev/null || tune "$build/linux"
 exec "$top/harness/series.py" tree
