@@ -3,7 +3,7 @@
 # scripts in harness/, which take their parameters from the environment.
 
 CONFIG ?= default
-export CONFIG BASE KNOBS SMP ICOUNT KUNIT CMD TIMEOUT APPEND EXPECT_WARN
+export CONFIG BASE KNOBS PART SMP ICOUNT KUNIT CMD TIMEOUT APPEND EXPECT_WARN
 export LINUX TRY CLANG AUTHOR FORCE STAGES XFSTESTS FS ARGS
 # make's own idea of a compiler ("cc") is not a choice that somebody made.
 ifneq ($(origin CC),default)
@@ -19,6 +19,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  kernel, vm  CONFIG=default|debug  BASE=1 (without the series)  KNOBS=1 (locks can be switched off)'
+	@echo '              PART=name (the parts up to this one)'
 	@echo "  vm          SMP=n  ICOUNT=1  KUNIT=1  TIMEOUT=seconds  APPEND='...'  CMD='...' (none: a shell)"
 	@echo '              EXPECT_WARN=1 (a warning of the kernel does not fail it)'
 	@echo '  export      FORCE=1 (overwrite what was edited here since make tree)'
@@ -46,7 +47,7 @@ export: ## build/linux -> patches and files
 rebase: ## move the series to another base (LINUX=<git tree or tarball>; TRY=1 only tells)
 	@harness/rebase.sh
 
-kernel: ## build build/kernel/CONFIG[-base|-knobs]/arch/x86/boot/bzImage
+kernel: ## build build/kernel/CONFIG[-base|-knobs|-PART]/arch/x86/boot/bzImage
 	@harness/kernel.sh
 
 vm: ## boot it and run CMD in it, or a shell

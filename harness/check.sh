@@ -17,6 +17,8 @@ else
 	stages=${STAGES:-$short}
 fi
 
+[ -z "${BASE:-}${KNOBS:-}${PART:-}" ] ||
+	die "the tests choose the kernels themselves: leave BASE=, KNOBS= and PART= away"
 need_tools
 start=$SECONDS
 results=$build/log/check.results

@@ -44,6 +44,31 @@ kernel_version() {
 	     END { print v }'
 }
 
+# parts: the names of the parts, exported or not yet
+parts() {
+	{
+		sed 's/#.*//' "$top/series" | awk -F/ 'NF == 3 { print $2 }'
+		[ ! -d "$build/linux/.git" ] ||
+			git -C "$build/linux" for-each-ref --format='%(refname:lstrip=3)' refs/heads/part/
+	} | awk '!seen[$0]++'
+}
+
+# kernel_name: which kernel CONFIG, BASE, KNOBS and PART ask for: $config and $name
+kernel_name() {
+	config=${CONFIG:-default}
+	case $config in
+	default|debug|uml) ;;
+	*) die "CONFIG=$config: there are default, debug and uml" ;;
+	esac
+	case ${BASE:+x}${KNOBS:+x}${PART:+x} in
+	xx*) die "BASE=, KNOBS= and PART= are three different kernels: give one of them" ;;
+	esac
+	if [ -n "${PART:-}" ] && ! parts | grep -qxF -e "$PART"; then
+		die "PART=$PART: $(parts | awk '{ s = s " " $0 } END { print s ? "there is" s : "the series has no parts" }')"
+	fi
+	name=$config${BASE:+-base}${KNOBS:+-knobs}${PART:+-$PART}
+}
+
 # worktree NAME COMMIT: build/NAME/linux is COMMIT.  It stands to
 # build/NAME/kernel as build/linux stands to build/kernel, so that relative
 # to the output directory the compiler sees the same paths in each of them,

@@ -1,27 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Build build/kernel/CONFIG[-base|-knobs]: CONFIG=default|debug, BASE=1 without
-# the series, KNOBS=1 with the patch that lets tests switch locks off.
+# Build build/kernel/CONFIG[-base|-knobs|-PART]: CONFIG=default|debug, BASE=1
+# without the series, KNOBS=1 with the patch that lets tests switch locks off,
+# PART=name with the parts of the series up to that one.
 # CONFIG=uml is the series as User Mode Linux, for KUnit.
 
 . "$(dirname "$0")/common.sh"
 . "$top/harness/kbuild.sh"
 
+kernel_name
 need_tools
 "$top/harness/tree.sh"
 
-config=${CONFIG:-default}
-case $config in
-default|debug|uml) ;;
-*) die "CONFIG=$config: there are default, debug and uml" ;;
-esac
-
-name=$config
 if [ -n "${BASE:-}" ]; then
-	name=$config-base
 	use_tree base base
+elif [ -n "${PART:-}" ]; then
+	commit=$("$top/harness/series.py" part "$PART")
+	use_tree "part-$PART" "$commit"
 elif [ -n "${KNOBS:-}" ]; then
-	name=$config-knobs
 	use_tree knobs "$("$top/harness/series.py" knobs)"
 else
 	use_tree

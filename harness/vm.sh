@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Boot a kernel with two pmem devices and run CMD in it; exit as CMD does.
 #
-#   CONFIG BASE KNOBS  which kernel
+#   CONFIG BASE KNOBS PART  which kernel
 #   SMP=n              CPUs (2)
 #   ICOUNT=1           one CPU, its time counts instructions: runs repeat exactly
 #   TIMEOUT=seconds    a VM that says nothing for so long is killed (600)
@@ -15,8 +15,7 @@
 
 . "$(dirname "$0")/common.sh"
 
-config=${CONFIG:-default}
-name=$config${BASE:+-base}${KNOBS:+-knobs}
+kernel_name
 kernel=$build/kernel/$name/arch/x86/boot/bzImage
 limit=${TIMEOUT:-600}
 
