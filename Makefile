@@ -4,7 +4,7 @@
 
 CONFIG ?= default
 export CONFIG BASE KNOBS PART SMP ICOUNT KUNIT CMD TIMEOUT APPEND EXPECT_WARN
-export LINUX TRY CLANG AUTHOR FORCE STAGES XFSTESTS FS ARGS
+export LINUX TRY CLANG AUTHOR V FORCE STAGES XFSTESTS FS ARGS
 # make's own idea of a compiler ("cc") is not a choice that somebody made.
 ifneq ($(origin CC),default)
 export CC
@@ -22,6 +22,7 @@ help: ## this list
 	@echo '              PART=name (the parts up to this one)'
 	@echo "  vm          SMP=n  ICOUNT=1  KUNIT=1  TIMEOUT=seconds  APPEND='...'  CMD='...' (none: a shell)"
 	@echo '              EXPECT_WARN=1 (a warning of the kernel does not fail it)'
+	@echo '  series      PART=name (only this one)  V=2 (what has changed since V=1 is told)'
 	@echo '  export      FORCE=1 (overwrite what was edited here since make tree)'
 	@echo '  compilers   CC=  CLANG= (for make check)'
 	@echo '  base        LINUX=tree or tarball of the base, instead of a download'
@@ -53,7 +54,7 @@ kernel: ## build build/kernel/CONFIG[-base|-knobs|-PART]/arch/x86/boot/bzImage
 vm: ## boot it and run CMD in it, or a shell
 	@harness/vm.sh
 
-series: ## mail-ready build/series/v1-*.patch (AUTHOR='Name <mail>')
+series: ## mail-ready build/series/PART/vN-*.patch (AUTHOR='Name <mail>')
 	@harness/series.py mail
 
 xfstests: ## fstests on DAX in the VM (XFSTESTS=dir FS=ext4|xfs ARGS='-g dax')

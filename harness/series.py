@@ -8,8 +8,9 @@
   series.py roundtrip     check that tree -> export -> tree changes nothing
   series.py knobs         print a commit: HEAD of build/linux + break-locks.patch
   series.py commits       print HEAD's commits over the base, oldest first
+  series.py parts         print the parts, each followed by those that it needs
   series.py part NAME     print the last commit of a part in build/linux
-  series.py mail          build/series/v1-*.patch for git send-email or b4
+  series.py mail [DIR]    build/series/PART/vN-*.patch for git send-email or b4
 
 A patch file is a complete mail: git am $(cat series) on the base makes the same
 commits.  The files that the series adds also stand in this repository, at their
@@ -19,6 +20,12 @@ what counts.  Of the kernel's MAINTAINERS it is our entry that stands here.
 The series is divided in parts, each a run of patches.  Here a part is the
 directory over the number, fs/PART/0001-slug.patch; in build/linux it is a branch
 part/PART at its last commit.  A series that has no parts works as well.
+
+The mails of a part are not cut out of the straight line: they are its patches
+on the base and on those parts only that its cover letter says it needs, moved
+there three-way.  Documentation/cover-letters/PART.txt has the lines Subject:,
+Needs: (parts), To: and Cc: (all but the first optional), a blank line, and the
+letter.  What was written as version N stays as the tag sent/PART/vN.
 """
 
 import email.utils
@@ -31,6 +38,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -776,54 +784,295 @@ def cmd_part(name):
 
 # Mail
 
-def cmd_mail():
-    author = os.environ.get('AUTHOR') or identity()
-    m = re.match(r'\s*(.*\S)\s*<(\S+@\S+)>\s*$', author)
+class Letter:
+    """The cover letter of a part; of the whole series if that has no parts."""
+
+    def __init__(self, part, before):
+        self.path = ('Documentation/cover-letters/%s.txt' % part if part
+                     else 'Documentation/cover-letter.txt')
+        self.subject = self.text = None
+        self.needs, self.to, self.cc = [], [], []
+        if here(self.path) is None:
+            return
+        head, _, text = here(self.path).decode().partition('\n\n')
+        self.text = text.strip('\n')
+        for line in head.splitlines():
+            key, _, value = (x.strip() for x in line.partition(':'))
+            if key == 'Subject':
+                self.subject = value
+            elif key == 'Needs':
+                self.needs += value.split()
+            elif key in ('To', 'Cc'):
+                getattr(self, key.lower()).append(value)
+            else:
+                die("%s: '%s' is none of the lines Subject:, Needs:, To: and Cc: "
+                    'that stand before the first blank line' % (self.path, line))
+        if not self.subject:
+            die('%s has no line Subject:' % self.path)
+        for name in self.needs:
+            if name not in before:
+                die('%s needs %s, which is no part before this one; those are: %s'
+                    % (self.path, name, ' '.join(before) or 'none'))
+
+
+def load_letters(names):
+    return {name: Letter(name, names[:n]) for n, name in enumerate(names)}
+
+
+def needed(part, letters, *more):
+    """The parts that go before @part, in order, as if its letter named @more."""
+    found, left = set(), [*letters[part].needs, *more]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += letters[name].needs
+    return [name for name in letters if name in found]
+
+
+def cmd_parts():
+    names = list(divide(series_commits(), branches()))
+    letters = load_letters(names)
+    for name in names:
+        print(name, *needed(name, letters))
+
+
+def pick(tree, commit):
+    """@commit on top of @tree, three-way: (tree, files that conflict)."""
+    ours = git('commit-tree', tree, '-p', commit + '^', data='ours\n',
+               env=commit_env(0)).strip()
+    r = run('git', '-C', LINUX, '-c', 'merge.renames=false', 'merge-tree',
+            '--write-tree', '--name-only', '--no-messages', ours, commit, check=False)
+    if r.returncode not in (0, 1):
+        die('git merge-tree (of git 2.38, or newer): ' + r.stderr.decode().strip())
+    tree, *files = r.stdout.decode().split()
+    return tree, sorted(set(files)) if r.returncode else []
+
+
+def stack(names, cut):
+    """The parts @names on the base: [(commit, tree)], and what does not go
+    there: (part, commit, files) or None."""
+    out, tree = [], git('rev-parse', 'base^{tree}').strip()
+    for name in names:
+        for commit in cut[name]:
+            tree, files = pick(tree, commit)
+            if files:
+                return out, (name, commit, files)
+            out.append((commit, tree))
+    return out, None
+
+
+def does_not_go(part, letters, cut, trouble):
+    """Which part is missing: one that makes it go, or whose files these are."""
+    at, commit, files = trouble
+    names = list(letters)
+    rest = [n for n in names[:names.index(at)] if n not in needed(part, letters)]
+    more = [n for n in rest
+            if not stack([*needed(part, letters, n), part], cut)[1]][:1]
+    sure = 'it goes on with'
+    if not more:
+        sure = 'these files are changed by'
+        more = [n for n in rest if any(set(files) & {p for _, p in changes(c + '^', c)}
+                                       for c in cut[n])]
+    die("part %s: '%s' does not go on the base and the parts %s (conflicts in %s): "
+        'list in %s, under Needs:, what is missing; %s %s'
+        % (part, subject(commit), ' '.join(needed(part, letters)) or '(none)',
+           ' '.join(files), letters[part].path, sure, ' '.join(more) or 'no part'))
+
+
+def sender():
+    m = re.match(r'\s*(.*\S)\s*<(\S+@\S+)>\s*$', os.environ.get('AUTHOR') or identity())
     if not m:
         die("who sends it? make series AUTHOR='Name <mail>'")
-    who = m.groups()
+    return m.groups()
+
+
+def maintained(tree, who, index):
+    """@tree, with the sender as the maintainer of our entry if that is in it."""
+    base, text = (blob(t, 'MAINTAINERS').decode() for t in (base_commit(), tree))
+    if text == base:
+        return tree
+    bare = strip_mail(added_entry(base, text, 'the series'))
+    first, rest = bare.split('\n', 1)
+    index.load(tree)
+    index.add('MAINTAINERS', '100644', merge_maintainers(
+        base, '%s\nM:\t%s <%s>\n%s' % (first, *who, rest)).encode())
+    return git('write-tree', env=index.env).strip()
+
+
+def sign(steps, who):
+    """Commits by the sender, from what stack() has made."""
+    parent, out = base_commit(), []
+    now = int(time.time()) - EPOCH - 1000
+    with Index(parent) as index:
+        for n, (commit, tree) in enumerate(steps):
+            message = git('interpret-trailers', '--trailer',
+                          'Signed-off-by: %s <%s>' % who,
+                          data=clean_message(commit)[1])
+            parent = git('commit-tree', maintained(tree, who, index), '-p', parent,
+                         data=message, env=commit_env(now + n, who)).strip()
+            out.append(parent)
+    return out
+
+
+def real_base():
+    """Is the base a commit that others have, too?  That of a tarball is not."""
+    return git_ok('rev-parse', '-q', '--verify', 'base^{commit}^') or \
+        bool(git('tag', '--points-at', 'base^{commit}', 'v*').strip())
+
+
+def base_version():
+    make = dict(re.findall(r'^(VERSION|PATCHLEVEL|SUBLEVEL) = (\d+)$',
+                           blob('base', 'Makefile').decode(), re.M))
+    return '.'.join(make[k] for k in ('VERSION', 'PATCHLEVEL', 'SUBLEVEL'))
+
+
+# What was sent: a tag at the last commit, which says what the first one is on
+
+def sent_tag(part, version):
+    return 'sent/%s/v%d' % (part or 'series', version)
+
+
+def sent_range(part, version):
+    """(before the first commit, the last), or None"""
+    tag = 'refs/tags/' + sent_tag(part, version)
+    if not git_ok('rev-parse', '-q', '--verify', tag):
+        return None
+    # One that was set by hand says nothing.
+    on = re.search(r'^on (\w{40})$', git('cat-file', '-p', tag), re.M)
+    return on.group(1) if on else base_commit(), git('rev-parse', tag + '^{commit}').strip()
+
+
+def before_that(part, version):
+    """What the range-diff of this version is against."""
+    if version == 1:
+        return None
+    old = sent_range(part, version - 1)
+    if not old:
+        tag = sent_tag(part, version - 1)
+        die('V=%d tells what has changed since v%d, but build/linux has no tag %s, '
+            'which make series V=%d leaves there: git am the mails of v%d on the '
+            'base and git tag %s the last commit, or give another V='
+            % (version, version - 1, tag, version - 1, version - 1, tag))
+    return '%s..%s' % old
+
+
+def remember(part, version, on, tip, who):
+    tag, old = sent_tag(part, version), sent_range(part, version)
+    was, now = (git('log', '--format=%T %an %ae %B', '%s..%s' % r) if r else ''
+                for r in (old, (on, tip)))
+    if old and was != now:
+        say('%s was written before and is replaced; it was %s' % (tag, old[1]))
+    git('tag', '-f', '-a', '-m', 'on ' + on, tag, tip, env=commit_env(0, who))
+
+
+# Recipients
+
+def addresses(lines, known=()):
+    out, seen = [], {a.lower() for _, a in known}
+    for name, address in email.utils.getaddresses(lines):
+        if '@' in address and address.lower() not in seen:
+            seen.add(address.lower())
+            out.append((name, address))
+    return out
+
+
+def get_maintainer(part, mails):
+    """(people, lists)"""
+    r = run('env', 'scripts/get_maintainer.pl', '--no-rolestats', '--no-git-fallback',
+            '--no-git', *mails, cwd=LINUX, check=False)
+    if r.returncode:
+        say('%s: get_maintainer.pl fails, so the mails go to whom the letter names: %s'
+            % (part or 'series', (r.stderr.decode().strip() or '?').splitlines()[0]))
+        return [], []
+    lines = r.stdout.decode().splitlines()
+    # Lists have no name.
+    return [x for x in lines if '<' in x], [x for x in lines if '<' not in x]
+
+
+def format_patch(out, who, version, on, tip, *flags):
+    git('-c', 'format.signature=', '-c', 'user.name=' + who[0],
+        '-c', 'user.email=' + who[1], 'format-patch', '-q', '-n', '-v%d' % version,
+        '--thread=shallow', '-o', out, *flags, '%s..%s' % (on, tip))
+    return sorted(glob.glob(os.path.join(out, '*.patch')))
+
+
+def fill_cover(path, part, letters):
+    letter = letters[part]
+    if letter.text is None:
+        say('%s is not here: fill in the cover letter by hand' % letter.path)
+        return
+    before = needed(part, letters)
+    text = letter.text
+    if before:
+        text += '\n\n' + textwrap.fill('Needs: the parts %s, sent before.'
+                                       % ', '.join(before), 72)
+        text += ''.join('\n  %s: "%s"' % (n, letters[n].subject) for n in before if letters[n].subject)
+    if not real_base():
+        text += '\n\nBased on Linux %s.' % base_version()
+    with open(path, encoding='utf-8') as f:
+        head, _, body = f.read().partition('\n\n')
+    head = head.replace('*** SUBJECT HERE ***', letter.subject)
+    if not text.isascii() and 'Content-Type:' not in head:
+        head += ('\nMIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n'
+                 'Content-Transfer-Encoding: 8bit')
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(head + '\n\n' + body.replace('*** BLURB HERE ***', text))
+
+
+def write_mails(out, part, letters, who, version, ids, old):
+    """@ids: the commit under the part, and its commits."""
+    on, tip = ids[0], ids[-1]
+    with tempfile.TemporaryDirectory(prefix='series-') as tmp:
+        people, lists = get_maintainer(
+            part, format_patch(tmp, who, version, on, tip, '--no-base'))
+    to = addresses(letters[part].to + people)
+    cc = addresses(letters[part].cc + lists, to)
+    shutil.rmtree(out, ignore_errors=True)
+    mails = format_patch(
+        out, who, version, on, tip, '--cover-letter',
+        '--base=' + base_commit() if real_base() else '--no-base',
+        *(['--range-diff=' + old] if old else []),
+        *('--to=' + email.utils.formataddr(a) for a in to),
+        *('--cc=' + email.utils.formataddr(a) for a in cc))
+    fill_cover(mails[0], part, letters)
+    say('%s: %d mails, cover letter included; to %d people, cc %d'
+        % (os.path.relpath(out, TOP), len(mails), len(to), len(cc)))
+
+
+def cmd_mail(scratch=None):
+    who, version, only = sender(), os.environ.get('V') or '1', os.environ.get('PART')
+    if not re.fullmatch(r'[1-9]\d*', version):
+        die('V=%s: it is the number of a version' % version)
+    version = int(version)
     if dirty():
         die('build/linux has uncommitted changes: commit them first')
-    base = parent = base_commit()
-    now = int(time.time()) - EPOCH - 1000
-    entry = None
-    out = os.path.join(BUILD, 'series')
-    with Index(base) as index:
-        for n, c in enumerate(git('rev-list', '--reverse', 'base..HEAD').split(), 1):
-            _, message = clean_message(c)
-            message = git('interpret-trailers', '--trailer',
-                          'Signed-off-by: %s <%s>' % who, data=message)
-            index.load(c)
-            if any(p == 'MAINTAINERS' for _, p in changes(c + '^', c)):
-                bare = strip_mail(added_entry(blob(c + '^', 'MAINTAINERS').decode(),
-                                              blob(c, 'MAINTAINERS').decode(), ''))
-                first, rest = bare.split('\n', 1)
-                entry = '%s\nM:\t%s <%s>\n%s' % (first, who[0], who[1], rest)
-            if entry:
-                index.add('MAINTAINERS', '100644', merge_maintainers(
-                    blob(base, 'MAINTAINERS').decode(), entry).encode())
-            parent = index.commit(message, parent, commit_env(now + n, who))
-    if parent == base:
+    commits = series_commits()
+    if not commits:
         die('the series is empty')
-    shutil.rmtree(out, ignore_errors=True)
-    git('-c', 'format.signature=', '-c', 'user.name=' + who[0],
-        '-c', 'user.email=' + who[1], 'format-patch', '-q',
-        '-v1', '--cover-letter', '--thread=shallow', '-o', out,
-        '%s..%s' % (base, parent))
-    cover = os.path.join(out, 'v1-0000-cover-letter.patch')
-    text = open(cover).read()
-    letter = 'Documentation/cover-letter.txt'
-    if os.path.exists(os.path.join(TOP, letter)):
-        subj, _, blurb = read(letter).decode().partition('\n')
-        text = text.replace('*** SUBJECT HERE ***',
-                            re.sub(r'^Subject: *', '', subj).strip())
-        text = text.replace('*** BLURB HERE ***', blurb.strip('\n'))
-        with open(cover, 'w') as f:
-            f.write(text)
-    else:
-        say('%s is not here: fill in the cover letter by hand' % letter)
-    say('build/series: %d mails, cover letter included; git send-email build/series/*.patch'
-        % len(os.listdir(out)))
+    cut = dict(slices(commits, divide(commits, branches()))) or {'': commits}
+    letters = load_letters(list(cut))
+    if only and only not in cut:
+        die('PART=%s: there is %s' % (only, ' '.join(cut) or 'none'))
+    todo = []
+    # All that may fail comes first, so that all is written or nothing.
+    for part in [only] if only else cut:
+        old = before_that(part, version)
+        steps, trouble = stack([*needed(part, letters), part], cut)
+        if trouble:
+            does_not_go(part, letters, cut, trouble)
+        ids = [base_commit(), *sign(steps, who)]
+        todo.append((part, ids[-len(cut[part]) - 1:], old))
+    top = scratch or os.path.join(BUILD, 'series')
+    if not only:
+        shutil.rmtree(top, ignore_errors=True)
+    for part, ids, old in todo:
+        write_mails(os.path.join(top, part), part, letters, who, version, ids, old)
+        if not scratch:
+            remember(part, version, ids[0], ids[-1], who)
+    if not real_base():
+        say('the base was a tarball, so the mails have no base-commit: a build/linux '
+            'made with LINUX=<git tree> has a true one')
 
 
 def main():
