@@ -399,7 +399,8 @@ static int __sched range_lock_wait(struct range_lock_tree *tree,
 	int ret = 0;
 
 	lock_contended(&tree->dep_map, ip);
-	trace_contention_begin(tree, lock->shared ? LCB_F_READ : LCB_F_WRITE);
+	trace_contention_begin(tree, LCB_F_RANGE |
+			       (lock->shared ? LCB_F_READ : LCB_F_WRITE));
 	for (;;) {
 		set_current_state(state);
 		/* Pairs with the release in range_lock_unblock() */

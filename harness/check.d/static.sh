@@ -104,13 +104,14 @@ tools_ignore+=,LINE_SPACING,PARENTHESIS_ALIGNMENT,UNNECESSARY_PARENTHESES
 checkpatch() {
 	local c out ignore
 	for c in "${commits[@]}"; do
-		ignore=FILE_PATH_CHANGES,GIT_COMMIT_ID,$kernel_ignore
+		# The base's history, with what Fixes: names, need not be here.
+		ignore=FILE_PATH_CHANGES,GIT_COMMIT_ID,UNKNOWN_COMMIT_ID,$kernel_ignore
 		case $(subject "$c") in
 		tools/*|selftests/*) ignore+=,$tools_ignore ;;
 		esac
 		# xfs has a line for each argument, and two tabs before what
-		# continues.
-		git -C "$build/linux" diff --quiet "$c~" "$c" -- fs/xfs ||
+		# continues; so have trace events; fs/dax.c has both kinds.
+		git -C "$build/linux" diff --quiet "$c~" "$c" -- fs/xfs fs/dax.c include/trace ||
 			ignore+=,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT
 		# Sign-offs and maintainers are added when the series is sent; the
 		# one patch to MAINTAINERS speaks for all new files.

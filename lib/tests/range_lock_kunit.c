@@ -176,13 +176,27 @@ static void release(struct kunit *test, struct req *r)
 	complete_all(&r->done);
 }
 
-/* Locked by the test itself; a trylock, since it may hold others already. */
+/* What is forgotten makes room for another request. */
+static void forget(struct kunit *test, struct req *r)
+{
+	release(test, r);
+	KUNIT_ASSERT_FALSE(test, stuck);
+	put_task_struct(r->task);
+	nr_reqs--;
+}
+
+/* For the test itself, which may hold other ranges already */
+static bool lock_at_once(struct range_lock *lock, bool shared)
+{
+	return shared ? range_trylock_shared(tree, lock) :
+			range_trylock(tree, lock);
+}
+
 static void take(struct kunit *test, struct range_lock *lock,
 		 unsigned long start, unsigned long last, bool shared)
 {
 	range_lock_init(lock, start, last);
-	KUNIT_ASSERT_TRUE(test, shared ? range_trylock_shared(tree, lock) :
-					 range_trylock(tree, lock));
+	KUNIT_ASSERT_TRUE(test, lock_at_once(lock, shared));
 }
 
 static bool can_take(unsigned long start, unsigned long last, bool shared)
@@ -191,8 +205,7 @@ static bool can_take(unsigned long start, unsigned long last, bool shared)
 	bool got;
 
 	range_lock_init(&lock, start, last);
-	got = shared ? range_trylock_shared(tree, &lock) :
-		       range_trylock(tree, &lock);
+	got = lock_at_once(&lock, shared);
 	if (got)
 		range_unlock(tree, &lock);
 	return got;
@@ -209,32 +222,33 @@ static const unsigned long edge[] = {
 	ULONG_MAX - 1, ULONG_MAX
 };
 
-static void try_all(struct kunit *test, int a, int b, bool shared, bool other)
+static void try_all(struct kunit *test, int a, int b, bool shared)
 {
-	struct range_lock lock;
-	int c, d;
+	struct req *r = request(test, edge[a], edge[b], shared);
+	int c, d, other;
 
-	take(test, &lock, edge[a], edge[b], shared);
+	expect_in(test, r);
 	for (c = 0; c < ARRAY_SIZE(edge); c++)
 		for (d = c; d < ARRAY_SIZE(edge); d++)
-			KUNIT_EXPECT_EQ_MSG(test,
-					    can_take(edge[c], edge[d], other),
-					    (shared && other) || d < a || b < c,
-					    "[%lu, %lu] %d, [%lu, %lu] %d",
-					    edge[a], edge[b], shared,
-					    edge[c], edge[d], other);
-	range_unlock(tree, &lock);
+			for (other = 0; other < 2; other++)
+				KUNIT_EXPECT_EQ_MSG(test,
+						    can_take(edge[c], edge[d], other),
+						    (shared && other) || d < a || b < c,
+						    "[%lu, %lu] %d, [%lu, %lu] %d",
+						    edge[a], edge[b], shared,
+						    edge[c], edge[d], other);
+	forget(test, r);
 }
 
 static void modes_test(struct kunit *test)
 {
 	struct range_lock lock;
-	int a, b, modes;
+	int a, b, shared;
 
 	for (a = 0; a < ARRAY_SIZE(edge); a++)
 		for (b = a; b < ARRAY_SIZE(edge); b++)
-			for (modes = 0; modes < 4; modes++)
-				try_all(test, a, b, modes & 1, modes & 2);
+			for (shared = 0; shared < 2; shared++)
+				try_all(test, a, b, shared);
 	range_lock_init_full(&lock);
 	range_lock(tree, &lock);
 	KUNIT_EXPECT_FALSE(test, can_take(0, 0, true));
@@ -279,22 +293,24 @@ static void readers_test(struct kunit *test)
 
 static void wakeup_test(struct kunit *test)
 {
-	struct range_lock a, b, c;
+	struct req *a, *b, *c, *r;
 	unsigned long switches;
-	struct req *r;
 
-	take(test, &a, 0, 4, false);
-	take(test, &b, 5, 9, true);
-	take(test, &c, 20, 29, false);
+	a = request(test, 0, 4, false);
+	b = request(test, 5, 9, true);
+	c = request(test, 20, 29, false);
+	expect_in(test, a);
+	expect_in(test, b);
+	expect_in(test, c);
 	r = request_waits(test, 3, 20, false, PLAIN);
 	settle();
 	switches = READ_ONCE(r->task->nvcsw);
-	range_unlock(tree, &a);
-	range_unlock(tree, &c);
+	release(test, a);
+	release(test, c);
 	settle();
 	KUNIT_EXPECT_EQ(test, READ_ONCE(r->task->nvcsw), switches);
 	expect_waits(test, r);
-	range_unlock(tree, &b);
+	release(test, b);
 	expect_in(test, r);
 }
 
@@ -536,10 +552,10 @@ static void cancel_shared_test(struct kunit *test)
 	struct range_lock lock;
 
 	take(test, &lock, 0, 9, false);
-	victim = request_waits(test, 0, 9, true, INTERRUPTIBLE);
+	victim = request_waits(test, 0, 9, true, KILLABLE);
 	reader = request_waits(test, 0, 9, true, PLAIN);
 	writer = request_waits(test, 0, 9, false, PLAIN);
-	send_sig(SIGUSR1, victim->task, 1);
+	send_sig(SIGKILL, victim->task, 1);
 	expect_returns(test, victim, -EINTR);
 	settle();
 	expect_waits(test, reader);
@@ -959,6 +975,7 @@ static void range_lock_test_exit(struct kunit *test)
 }
 
 static struct kunit_case range_lock_test_cases[] = {
+	KUNIT_CASE(signal_test),
 	KUNIT_CASE(modes_test),
 	KUNIT_CASE(fifo_test),
 	KUNIT_CASE(readers_test),
@@ -969,7 +986,6 @@ static struct kunit_case range_lock_test_cases[] = {
 	KUNIT_CASE(spinlock_test),
 	KUNIT_CASE(nested_test),
 	KUNIT_CASE(two_test),
-	KUNIT_CASE(signal_test),
 	KUNIT_CASE(cancel_test),
 	KUNIT_CASE(cancel_shared_test),
 	KUNIT_CASE(guard_test),

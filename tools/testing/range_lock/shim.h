@@ -238,6 +238,7 @@ do {									\
 #define SINGLE_DEPTH_NESTING	1
 #define LCB_F_READ		1
 #define LCB_F_WRITE		2
+#define LCB_F_RANGE		4
 #define trace_contention_begin(lock, flags)	do { } while (0)
 #define trace_contention_end(lock, ret)		do { } while (0)
 

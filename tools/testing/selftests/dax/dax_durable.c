@@ -34,6 +34,11 @@
  *	xas_find_conflict() finds nothing in a walk that has begun elsewhere;
  *	a sync does not see what another one is flushing, whose mark is gone.
  *
+ * Where files can share blocks, it is looked at besides whether what is copied of a
+ * shared block to the new one is flushed before the call returns that replaces
+ * it: nobody else knows of the copy, and the filesystem logs the new block.  Not
+ * by mainline.
+ *
  *	-s  repeats the decisions of each thread, not what came of them
  *	-t  how long each scenario runs
  *	-o  only this one, as they are numbered without -n and -q
@@ -42,7 +47,9 @@
  *	-x  the kernel is such a one: all scenarios but the first must show it
  */
 #include "dax_test.h"
+#include <linux/fs.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <stdatomic.h>
 
 #define INSTANCE	TRACING "/instances/dax_durable"
@@ -938,6 +945,89 @@ static void run(const char *dir, const struct scenario *s, int seconds, bool exp
 		 !expect ? "" : bad ? "; expected" : "; losses were expected");
 }
 
+/* ---- copies of shared blocks ---- */
+
+static int copy_write(off_t off)
+{
+	return pwrite(fd, "x", 1, off + 100) == 1 ? 0 : -1;
+}
+
+static int copy_store(off_t off)
+{
+	char *map = t_map(fd, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, off);
+	bool ok = t_store(map + 128, 1);
+
+	munmap(map, PAGE);
+	return ok ? 0 : -1;
+}
+
+static int copy_zero(off_t off)
+{
+	return fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+			 off + 100, 200);
+}
+
+static int copy_unshare(off_t off)
+{
+	return fallocate(fd, FALLOC_FL_UNSHARE_RANGE, off, PAGE);
+}
+
+static const struct copy_case {
+	const char *name;
+	int (*op)(off_t off);
+} copies[] = {
+	{ "a copy of a shared block is flushed, write(2)", copy_write },
+	{ "a copy of a shared block is flushed, store", copy_store },
+	{ "a copy of a shared block is flushed, zero range", copy_zero },
+	{ "a copy of a shared block is flushed, unshare", copy_unshare },
+};
+
+static bool can_clone(const char *dir)
+{
+	int from = t_open(dir, "dax_durable", PAGE), to = t_open(dir, "dax_clone", 0);
+	bool ok = !ioctl(to, FICLONE, from);
+
+	close(to);
+	close(from);
+	t_unlink(dir, "dax_clone");
+	t_unlink(dir, "dax_durable");
+	return ok;
+}
+
+static void run_copy(const char *dir, const struct copy_case *c, bool expect)
+{
+	char name[256], why[512] = "";
+	u64 bytes = 0;
+	bool bad;
+	u32 i;
+	int to;
+
+	snprintf(name, sizeof(name), "%s: %s", t_base(dir), c->name);
+	new_file(dir);
+	to = t_open(dir, "dax_clone", 0);
+	if (ioctl(to, FICLONE, fd) || fsync(to) || fsync(fd))
+		t_bail("FICLONE");
+	trace_start();
+	if (c->op(8 * PAGE))
+		t_bail("%s", c->name);
+	if (!trace_read(why, sizeof(why))) {
+		t_result(false, name, "%s", why);
+	} else {
+		for (i = 0; i < nflush; i++)
+			if (flush[i].tid == gettid())
+				bytes += flush[i].len;
+		/* All but what the call itself has written past the caches. */
+		bad = bytes < PAGE - 64;
+		t_result(bad == expect, name, "%llu bytes of %u%s",
+			 (unsigned long long)bytes, (u32)PAGE,
+			 !expect ? "" : bad ? "; expected" : "; a loss was expected");
+	}
+	close(to);
+	close(fd);
+	t_unlink(dir, "dax_clone");
+	t_unlink(dir, "dax_durable");
+}
+
 static void init_shared(void)
 {
 	pthread_barrierattr_t battr;
@@ -967,7 +1057,7 @@ int main(int argc, char **argv)
 	int opt, seconds = 3, skip = 0, need = 0, only = 0;
 	bool chosen[ARRAY_SIZE(scenarios)];
 	char why[512] = "";
-	bool expect = false;
+	bool expect = false, copy;
 	const char *dir;
 	u32 i, n = 0;
 
@@ -1005,7 +1095,8 @@ int main(int argc, char **argv)
 			    (!only || only == (int)i + 1);
 		n += chosen[i];
 	}
-	t_plan(n);
+	copy = !only && can_clone(dir);
+	t_plan(n + (copy ? ARRAY_SIZE(copies) : 0));
 	printf("# %s: seed %llu, %d seconds a scenario\n", dir,
 	       (unsigned long long)seed, seconds);
 	t_catch_sigbus();
@@ -1015,6 +1106,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < ARRAY_SIZE(scenarios); i++)
 		if (chosen[i])
 			run(dir, &scenarios[i], seconds, expect);
+	for (i = 0; copy && i < ARRAY_SIZE(copies); i++)
+		run_copy(dir, &copies[i], expect);
 	trace_end();
 	return t_failed ? T_FAIL : T_PASS;
 }

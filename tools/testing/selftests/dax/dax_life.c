@@ -371,6 +371,46 @@ static u64 trace_read(int fd)
 	return addr;
 }
 
+/* The events that tell who waits.  False where the kernel has none. */
+static bool trace_waits(const char *on)
+{
+	static const char * const events[] = {
+		"dax_layout_wait", "dax_layout_wait_done",
+		"dax_fault_wait_range", "dax_fault_wait_page",
+	};
+	char path[128];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(events); i++) {
+		snprintf(path, sizeof(path), INSTANCE "/events/fs_dax/%s/enable",
+			 events[i]);
+		if (!t_put(path, on))
+			return false;
+	}
+	return true;
+}
+
+/* How often a file has the event, with this after its inode */
+static unsigned int traced(int fd, const char *event, const char *what)
+{
+	char line[1024], want[256];
+	unsigned int n = 0;
+	struct stat st;
+	FILE *f;
+
+	f = fopen(INSTANCE "/trace", "r");
+	if (!f || fstat(fd, &st))
+		t_bail("trace");
+	snprintf(want, sizeof(want), "%s: dev %u:%u ino %#llx %s", event,
+		 major(st.st_dev), minor(st.st_dev),
+		 (unsigned long long)st.st_ino, what);
+	while (fgets(line, sizeof(line), f))
+		if (strstr(line, want))
+			n++;
+	fclose(f);
+	return n;
+}
+
 static u64 flush_page(int fd, char *p, unsigned long page)
 {
 	u64 addr;
@@ -737,6 +777,66 @@ static int pin_same(int c)
 					    pin_case[c].op == PUNCH)
 		return fail("the page is still there");
 	return pass("as long as it is pinned");
+}
+
+/* Index and page frame of the pinned page, as the events have them */
+static void pinned_page(const char *p, char *what, size_t size)
+{
+	int f = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	off_t at = ((uintptr_t)p / PAGE + PINNED) * 8;
+	u64 entry;
+
+	if (f < 0 || pread(f, &entry, 8, at) != 8 || !(entry >> 63))
+		t_bail("pagemap");
+	close(f);
+	snprintf(what, size, "index %#lx pfn %#llx\n", PINNED,
+		 (unsigned long long)entry & ((1ULL << 55) - 1));
+}
+
+/* Who waits for a page in use says so, and for which; and when that is over. */
+static int pin_traced(int kill_it)
+{
+	unsigned int others, begun, early, done;
+	int fd, status = 0;
+	bool waited, ended;
+	char what[64];
+	pid_t pid;
+	char *p;
+
+	if (!trace_waits("1"))
+		return skip("this kernel does not trace it");
+	trace_clear();
+	p = pinned_file(&fd);
+	pinned_page(p, what, sizeof(what));
+	if (do_op(fd, PUNCH, (PINNED + 1) * PAGE, PAGE))
+		t_bail("punch");
+	others = traced(fd, "dax_layout_wait", "");
+	pid = start_op(fd, PUNCH, PINNED * PAGE, PAGE);
+	waited = waits(pid);
+	begun = traced(fd, "dax_layout_wait", what);
+	early = traced(fd, "dax_layout_wait_done", "");
+	if (kill_it)
+		kill(pid, SIGKILL);
+	else
+		unpin();
+	ended = t_ends(pid, 5000, &status);
+	if (kill_it)
+		unpin();
+	snprintf(what, sizeof(what), "index %#lx error %d\n", PINNED,
+		 kill_it ? -512 /* ERESTARTSYS */ : 0);
+	done = traced(fd, "dax_layout_wait_done", what);
+	trace_waits("0");
+
+	if (!waited || !ended || (status && !kill_it))
+		return fail("does not wait, or not end well");
+	if (others)
+		return fail("a punch of another page is said to wait");
+	if (!begun)
+		return fail("no event with the page and its frame");
+	if (early || done != 1)
+		return fail("%u events of an end too early, %u at the end",
+			    early, done);
+	return pass("%u looks", begun);
 }
 
 /* Nobody may wait for a page not to be mapped, which it may be again. */
@@ -1366,6 +1466,62 @@ static int store_in_use(int kill_it)
 		return fail("%llu, and %llu in the clone", (unsigned long long)v,
 			    (unsigned long long)w);
 	return pass(kill_it ? "dead" : "waited, alone");
+}
+
+/*
+ * Who has to replace a page in use says so.  He holds its range for a moment each
+ * time, as others may use it meanwhile, and a fault that comes then waits for it.
+ */
+static int in_use_traced(int by_store)
+{
+	int fd = t_open_written(dir, FILE_NAME, NPAGES), status = 0;
+	const char *event = by_store ? "dax_fault_wait_page" : "dax_layout_wait";
+	int to = t_open(dir, CLONE_NAME, 0), i;
+	char *p = t_map_pages(fd, NPAGES, MAP_SHARED, false);
+	unsigned int begun, ranges = 0;
+	char page[64], range[64];
+	bool waited, ended;
+	u64 v = 77, end;
+	pid_t pid;
+
+	if (pwrite(fd, &v, 8, PINNED * PAGE) != 8)
+		t_bail("pwrite");
+	if (!clone_file(to, fd))
+		return T_SKIP;
+	if (!trace_waits("1"))
+		return skip("this kernel does not trace it");
+	trace_clear();
+	pin(p + PINNED * PAGE);
+	pinned_page(p, page, sizeof(page));
+	snprintf(range, sizeof(range), "first %#lx last %#lx\n", PINNED, PINNED);
+	pid = t_start();
+	if (!pid) {
+		v = 78;
+		if (by_store)
+			_exit(!t_store(p + PINNED * PAGE, v));
+		_exit(pwrite(fd, &v, 8, PINNED * PAGE) == 8 ? 0 : errno);
+	}
+	waited = waits(pid);
+	begun = traced(fd, event, page);
+	end = now_us() + 10000000;
+	while (waited && !ranges && now_us() < end) {
+		for (i = 0; i < 100; i++) {
+			madvise(p + PINNED * PAGE, PAGE, MADV_DONTNEED);
+			t_load(p + PINNED * PAGE, &v);
+		}
+		ranges = traced(fd, "dax_fault_wait_range", range);
+	}
+	unpin();
+	ended = t_ends(pid, 5000, &status);
+	trace_waits("0");
+
+	if (!waited || !ended || status)
+		return fail("does not wait, or not end well");
+	if (!begun)
+		return fail("no event with the page and its frame");
+	if (!ranges)
+		return fail("no event of faults that wait for the range");
+	return pass("%u looks, and who waits for the range", begun);
 }
 
 /* What is written where there is room, so that a block that was freed shows it */
@@ -2420,6 +2576,8 @@ static const struct row rows[] = {
 	{ "truncate while another page is pinned", pin_elsewhere, 1 },
 	{ "punch of a pinned page waits", pin_same, 2 },
 	{ "truncate of a pinned page waits", pin_same, 3 },
+	{ "punch of a pinned page is traced", pin_traced, false },
+	{ "punch of a pinned page is traced, killed", pin_traced, true },
 	{ "punch of a pinned page, touched again", pin_touched_once, 2 },
 	{ "punch of a pinned page, always touched", pin_touched_forever, 2 },
 	{ "truncate of a pinned page, touched again", pin_touched_once, 3 },
@@ -2444,6 +2602,8 @@ static const struct row rows[] = {
 	{ "write to shared blocks in use, killed", write_in_use, true },
 	{ "store to shared blocks in use", store_in_use, false },
 	{ "store to shared blocks in use, killed", store_in_use, true },
+	{ "write to shared blocks in use is traced", in_use_traced, false },
+	{ "store to shared blocks in use is traced", in_use_traced, true },
 	{ "write to shared blocks, a page in a pipe", piped, PIPED_WRITE },
 	{ "store to shared blocks, a page in a pipe", piped, PIPED_STORE },
 	{ "punch of a page in a pipe", piped, PIPED_PUNCH },

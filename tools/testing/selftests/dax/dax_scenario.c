@@ -42,7 +42,7 @@ static bool has_range_lock(void)
 	bool found = false;
 
 	while (f && !found && fgets(line, sizeof(line), f))
-		found = strstr(line, " range_lock_nested");
+		found = strstr(line, " range_unlock");
 	if (f)
 		fclose(f);
 	return found;
