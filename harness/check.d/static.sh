@@ -99,16 +99,15 @@ kernel_ignore=FUNCTION_ARGUMENTS,MACRO_ARG_REUSE,MULTISTATEMENT_MACRO_USE_DO_WHI
 tools_ignore=VOLATILE,PREFER_DEFINED_ATTRIBUTE_MACRO,MACRO_ARG_UNUSED,MEMORY_BARRIER
 tools_ignore+=,MACRO_WITH_FLOW_CONTROL,SINGLE_STATEMENT_DO_WHILE_MACRO,CAMELCASE
 tools_ignore+=,LONG_LINE,LONG_LINE_COMMENT,LONG_LINE_STRING,REPEATED_WORD,BRACES
-tools_ignore+=,LINE_SPACING,PARENTHESIS_ALIGNMENT,UNNECESSARY_PARENTHESES
+tools_ignore+=,LINE_SPACING,PARENTHESIS_ALIGNMENT,UNNECESSARY_PARENTHESES,BIT_MACRO
 
 checkpatch() {
 	local c out ignore
 	for c in "${commits[@]}"; do
 		# The base's history, with what Fixes: names, need not be here.
 		ignore=FILE_PATH_CHANGES,GIT_COMMIT_ID,UNKNOWN_COMMIT_ID,$kernel_ignore
-		case $(subject "$c") in
-		tools/*|selftests/*) ignore+=,$tools_ignore ;;
-		esac
+		git -C "$build/linux" diff --quiet "$c~" "$c" -- tools ||
+			ignore+=,$tools_ignore
 		# xfs has a line for each argument, and two tabs before what
 		# continues; so have trace events; fs/dax.c has both kinds.
 		git -C "$build/linux" diff --quiet "$c~" "$c" -- fs/xfs fs/dax.c include/trace ||
