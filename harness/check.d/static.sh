@@ -151,13 +151,21 @@ kernel_doc() {
 # The file systems come whole: they use what the series changes.
 every_patch() {
 	local c out n=0
+	rm -f "$build/steps/kernel/default/configured"
 	for c in "${commits[@]}"; do
 		n=$((n + 1))
+		if git -C "$build/linux" diff --quiet "$c~" "$c" -- . ':!Documentation' ':!tools' ':!MAINTAINERS'; then
+			ok "builds after patch $n: $(subject "$c")" 'nothing to build'
+			continue
+		fi
 		use_tree steps "$c"
 		out=$objroot/default
-		mkdir -p "$out"
-		fragments default > "$out/fragment.new"
-		configure "$out" "$out/fragment.new"
+		if [ ! -e "$out/configured" ] || ! git -C "$build/linux" diff --quiet "$c~" "$c" -- '*Kconfig*'; then
+			mkdir -p "$out"
+			fragments default > "$out/fragment.new"
+			configure "$out" "$out/fragment.new"
+			touch "$out/configured"
+		fi
 		# What any patch touches, after each: that is who uses what they change.
 		# shellcheck disable=SC2046
 		if kmake "$out" -k $(objects "$head" | while read -r o; do
