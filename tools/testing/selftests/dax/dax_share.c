@@ -3744,6 +3744,54 @@ static int case_cancel(void)
 	return pass("both are there");
 }
 
+/* Store to A's pages from @page on until one finds no room; false if all do. */
+static bool store_till_full(char *p, int page, int *full)
+{
+	for (*full = page; *full < (int)PMD_PAGES; ++*full)
+		if (!t_store(p + *full * PAGE + word[0], NEW))
+			return true;
+	return false;
+}
+
+/*
+ * 10: who finds no room waits for workers that give back what files have got in
+ * advance.  They do so once A is neither dirty nor open to be written.
+ */
+static int case_full(void)
+{
+	char *p, *q;
+	int a, b, i, full;
+	bool stored;
+	u64 v;
+
+	make_pair(PMD_PAGES, &a, &b);
+	p = t_map_pages(a, PMD_PAGES, MAP_SHARED, false);
+	q = t_map_pages(b, PMD_PAGES, MAP_SHARED, false);
+	if (!t_store(p + word[0], NEW))
+		return fail("there is no room at first");
+	if (!use_all_room(60000, true))
+		return fail("the file system does not fill up");
+	if (!store_till_full(p, 64, &full))
+		return fail("the file system is not full");
+	munmap(p, PMD);
+	close(a);
+	sync();
+	use_all_room(60000, false);
+
+	a = open(path_in("share.A"), O_RDWR);
+	p = t_map_pages(a, PMD_PAGES, MAP_SHARED, false);
+	for (i = 0; i < (int)PMD_PAGES; i++) {
+		stored = !i || (i >= 64 && i < full);
+		if (!t_load(p + i * PAGE + word[0], &v) || v != (stored ? NEW : OLD))
+			return fail("page %d is wrong", i);
+		if (!t_load(q + i * PAGE + word[0], &v) || v != OLD)
+			return fail("page %d of the clone is changed", i);
+	}
+	if (!t_store(p + full * PAGE + word[0], NEW))
+		return fail("there is no room though D is gone");
+	return pass("no room for page %d, then there is", full);
+}
+
 /* A reader has page 5 in a pipe, and nothing else of the file. */
 static pid_t start_distant_keeper(void)
 {
@@ -3827,13 +3875,14 @@ static const struct {
 	{ "again", "old blocks mapped during a write, and in use", case_again },
 	{ "unwritten", "dedupe of a block that was never written", case_unwritten },
 	{ "cancel", "write to shared blocks and a store that falls back to pages", case_cancel },
+	{ "full", "store to shared blocks, no room", case_full },
 	/* What should be here is not known to everybody: only by name. */
 	{ "unlink", "unlink of a file of which a page is in use", case_unlink },
 	{ "umount", "umount while a page is in use", case_umount },
 };
 
 #define NCASES	((int)ARRAY_SIZE(cases))
-#define NUMBERED	9	/* of these */
+#define NUMBERED	10	/* of these */
 #define ALL_CASES	1000	/* numbered ones, that is */
 
 /* False if nothing more can be done here. */
