@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # What each part of the series is worth: the rows of the tests on the base, on the
-# parts up to some, and on the whole.  Every row that passes on one has to pass on
-# all that follow, and all on the last.  `make check` does so for dax_life alone,
-# and takes what the stage life has seen a moment ago; LONG=1 for all.
+# parts up to some, and on the whole.  What passes on the base has to pass on all,
+# and everything on the whole; what a part mends, and a later one seems to break, is
+# told, since races decide some rows.  `make check` does so for dax_life alone, and
+# takes what the stage life has seen a moment ago; LONG=1 for all.
 #
 #	PARTS='xfs-fixes dax-layouts'   the kernels between base and series
 
 . "$(dirname "$0")/../tap.sh"
 
-read -ra parts <<< "${PARTS-xfs-fixes dax-layouts${LONG:+ range-lock}}"
+read -ra parts <<< "${PARTS-${LONG:+dax-fixes ext4-fixes }xfs-fixes dax-layouts${LONG:+ range-lock}}"
 table=$build/log/parts.table
 failed=0
 
@@ -29,35 +30,39 @@ for c in ${LONG:+freed held lost short again unwritten cancel}; do
 	cmds+=("/dax/dax_share -L 60 -d $c /mnt/xfs")
 done
 
-# report NAME I: print the report of command I on a kernel
+# complete FILE: it has as many results as its plans say, or one less: the last
+# row may kill a base
+complete() {
+	awk '/^1\.\.[0-9]/ { plan += substr($0, 4) } /^(not )?ok / { n++ }
+	     END { exit !plan || n < plan - 1 || n > plan }' "$1"
+}
+
+# report NAME I: the report of command I on a kernel
 report() {
 	local out=$build/log/parts.$1.$2 known=$build/log/life.$1 kernel=$build/kernel/default-base
 	[ "$1" = base ] || kernel=$build/kernel/default
 	if [ "$2" = 0 ] && [ "$known" -nt "$kernel/arch/x86/boot/bzImage" ] &&
-	   [ "$known" -nt "$build/initramfs.cpio.gz" ]; then
+	   [ "$known" -nt "$build/initramfs.cpio.gz" ] && complete "$known"; then
 		cp "$known" "$out"
 	else
 		EXPECT_WARN=1 VM_TRUST_KERNEL=1 CMD=${cmds[$2]} "$top/harness/vm.sh" > "$out" 2>&1 || :
 	fi
+	complete "$out" || { failed=1; not_ok "$1: ${cmds[$2]##*/}" "no whole report, see ${out#"$top/"}"; }
 }
 
-# rows NAME: what runs on a kernel, as "name of the row|result"
+# rows FILE: a report as "name of the row|result".  Sampled runs say how many of how
+# many; that is no part of the name.
 rows() {
-	local i out
-	for i in "${!cmds[@]}"; do
-		out=$build/log/parts.$1.$i
-		report "$1" "$i"
-		# Sampled runs say how many of how many; that is no part of the name.
-		sed -nE 's/ # SKIP.*/|skip/; t skip; b result
-			:skip
-			s/^ok [0-9]+ (- )?//p; b
-			:result
-			s/ # .*//
-			s/^ok [0-9]+ (- )?(.*)/\2|ok/p
-			s/^not ok [0-9]+ (- )?(.*)/\2|FAIL/p' "$out"
-	done
+	sed -nE 's/ # SKIP.*/|skip/; t skip; b result
+		:skip
+		s/^ok [0-9]+ (- )?//p; b
+		:result
+		s/ # .*//
+		s/^ok [0-9]+ (- )?(.*)/\2|ok/p
+		s/^not ok [0-9]+ (- )?(.*)/\2|FAIL/p' "$1"
 }
 
+"$top/harness/initramfs.sh"
 : > "$table.new"
 for k in base "${parts[@]}" series; do
 	BASE='' PART=''
@@ -68,44 +73,49 @@ for k in base "${parts[@]}" series; do
 	esac
 	export BASE PART
 	need_kernel "$k"
-	rows "$k" | sed "s/^/$k|/" >> "$table.new"
+	for i in "${!cmds[@]}"; do
+		report "$k" "$i"
+		rows "$build/log/parts.$k.$i" | sed "s/^/$k|$i|/" >> "$table.new"
+	done
 done
 mv "$table.new" "$table"
-for i in "${!cmds[@]}"; do
-	grep -qE '^1\.\.[0-9]' "$build/log/parts.series.$i" ||
-		{ failed=1; not_ok "series: ${cmds[$i]##*/}" 'no report'; }
-done
 
-awk -F'|' -v kernels="base ${parts[*]} series" '
-	{ r[$1, $2] = $3; if (!($2 in seen)) { seen[$2] = 1; order[++n] = $2 } }
+awk -F'|' -v kernels="base ${parts[*]} series" -v first=$tests '
+	{ r[$1, $2, $3] = $4; if (!(($2, $3) in seen)) { seen[$2, $3] = 1; cmd[++n] = $2; row[n] = $3 } }
 	END {
 		nk = split(kernels, k, " ")
 		printf "# %-52s", "row"
 		for (i = 1; i <= nk; i++) printf " %-11s", k[i]
 		print ""
 		for (j = 1; j <= n; j++) {
-			name = order[j]; good = ""; worse = ""; all = 1
+			good = ""; worse = ""; fails = skips = 0
 			for (i = 1; i <= nk; i++) {
 				# A row that is not there has died with its kernel.
-				v = ((k[i], name) in r) ? r[k[i], name] : "FAIL"
+				v = ((k[i], cmd[j], row[j]) in r) ? r[k[i], cmd[j], row[j]] : "FAIL"
 				res[i] = v
-				if (v == "FAIL") { all = 0; if (good != "") worse = k[i] " (" good " passes)" }
-				else if (v == "ok" && good == "") good = k[i]
+				fails += v == "FAIL"
+				skips += v == "skip"
+				if (v == "ok" && good == "") good = k[i]
+				else if (v != "ok" && good != "" && worse == "") worse = k[i]
 			}
-			if (!all) {
-				printf "# %-52s", name
+			if (skips == nk) skipped++
+			else if (!fails && !worse) even++
+			else {
+				mended++
+				printf "# %-52s", row[j]
 				for (i = 1; i <= nk; i++) printf " %-11s", res[i] == "FAIL" ? "-" : res[i]
 				print ""
-				mended++
-			} else even++
-			last = res[nk]
-			if (last == "FAIL" || worse != "")
-				bad[++nb] = name " # fails on " (worse != "" ? worse : k[nk])
+			}
+			if (res[nk] == "FAIL") bad[++nb] = row[j] " # fails on the whole"
+			else if (worse && good == "base") bad[++nb] = row[j] " # the base passes, " worse " does not"
+			else if (worse) note[++nn] = row[j] ": " good " passes, " worse " does not"
 		}
-		printf "# and %d rows that pass on all\n", even
-		for (i = 1; i <= nb; i++) printf "not ok %d - parts: %s\n", i, bad[i]
-		printf "%sok %d - parts: nothing that has passed fails later # %d rows that the base fails\n", nb ? "not " : "", nb + 1, mended
-		printf "1..%d\n", nb + 1
+		printf "# and %d rows that pass on all, %d that are skipped on all\n", even, skipped
+		for (i = 1; i <= nn; i++) print "# " note[i]
+		for (i = 1; i <= nb; i++) printf "not ok %d - parts: %s\n", first + i, bad[i]
+		printf "%sok %d - parts: what passes on the base passes on all # %d rows are mended\n",
+			nb ? "not " : "", first + nb + 1, mended
+		printf "1..%d\n", first + nb + 1
 		exit nb > 0
 	}' "$table" || failed=1
 exit $failed
