@@ -8,6 +8,7 @@
 . "$(dirname "$0")/../tap.sh"
 
 fault_limit=1.00 write_limit=1.02 hole_limit=1.02
+log=$build/log/cost
 BASE=1 need_kernel cost
 need_kernel cost
 export VM_TRUST_KERNEL=1 ICOUNT=1 CMD=/dax/cost.sh
@@ -15,12 +16,13 @@ export VM_TRUST_KERNEL=1 ICOUNT=1 CMD=/dax/cost.sh
 for k in base patched; do
 	b=
 	[ $k = patched ] || b=1
-	if ! BASE=$b "$top/harness/vm.sh" > "$build/log/cost.$k"; then
-		cat "$build/log/cost.$k"
+	if ! BASE=$b "$top/harness/vm.sh" > "$log.$k"; then
+		diag "$log.$k"
 		not_ok "cost: the measurement on $k"
 		exit 1
 	fi
 done
+failed=0
 awk -v fault=$fault_limit -v write=$write_limit -v hole=$hole_limit '
 	$1 != "cost" { next }
 	FNR == NR { base[$2 " " $3] = $4; order[++n] = $2 " " $3; next }
@@ -37,9 +39,13 @@ awk -v fault=$fault_limit -v write=$write_limit -v hole=$hole_limit '
 			r = base[k] > 0 ? new[k] / base[k] : 0
 			limit = k ~ / pwrite.*_hole/ ? hole : k ~ / pwrite/ ? write : fault
 			bad = !(k in new) || r == 0 || r > limit
-			failed += bad
-			printf "%sok %d - cost %s # %d -> %d, %.3f of at most %s\n", bad ? "not " : "", i, k, base[k], new[k], r, limit
+			printf "%d|cost %s|%d -> %d, %.3f of at most %s\n", bad, k, base[k], new[k], r, limit
 		}
-		print "1.." n
-		exit failed || !n
-	}' "$build/log/cost.base" "$build/log/cost.patched"
+	}' "$log.base" "$log.patched" > "$log"
+grep '^#' "$log"
+while IFS='|' read -r bad name figures; do
+	result "$bad" "$name" "$figures"
+	[ "$bad" -eq 0 ] || failed=1
+done < <(grep -v '^#' "$log")
+plan
+exit $failed

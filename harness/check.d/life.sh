@@ -92,7 +92,7 @@ judge() {
 			while (k) listed[fs[k--] ": " w[2]] = 1
 		}
 	}
-	/^1\.\.[0-9]+$/ { plan = substr($0, 4) + 0 }
+	/^1\.\.[0-9]+$/ { plan = substr($0, 4) + 0; next }
 	/^(not )?ok [0-9]+ / {
 		ok = $1 == "ok"
 		text = $0; sub(/^(not )?ok [0-9]+ /, "", text)

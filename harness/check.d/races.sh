@@ -11,6 +11,7 @@ need_kernel races
 # What breaks may well make the kernel complain.
 export EXPECT_WARN=1
 rc=0
+plan 2
 CMD=/dax/run-races.sh vm_tap races || rc=$?
 CMD='/dax/run-life.sh -b' vm_tap 'layouts not broken' || rc=$?
 exit $rc

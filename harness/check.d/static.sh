@@ -7,12 +7,14 @@
 . "$(dirname "$0")/../tap.sh"
 . "$top/harness/kbuild.sh"
 
-"$top/harness/tree.sh"
+"$top/harness/tree.sh" >&2
 base=$(git -C "$build/linux" rev-parse 'base^{commit}')
 head=$(git -C "$build/linux" rev-parse HEAD)
 mapfile -t commits < <("$top/harness/series.py" commits)
 failed=0
 fail() { failed=1; not_ok "$@"; }
+# first N TEXT: its first lines, as diagnostic lines
+first() { head -n "$1" <<< "$2" | diag; }
 
 subject() { git -C "$build/linux" show -s --format=%s "$1"; }
 
@@ -34,7 +36,8 @@ warnings() {
 
 # compile COMMIT-OR-HEAD VARIANT FRAGMENT-LINES MAKE-ARGS...: log on stdout;
 # targets are in $targets, warnings of make are for the caller to judge
-compile() {
+compile() (
+	lock_build
 	local where=$1 variant=$2 lines=$3 out log
 	shift 3
 	case $where in
@@ -56,7 +59,7 @@ compile() {
 	}
 	# shellcheck disable=SC2086
 	kmake "$out" "$karch" -k "$@" $targets > "$log" 2>&1
-}
+)
 
 # compare NAME VARIANT LINES MAKE-ARGS...: no warning that is not in the base
 compare() {
@@ -70,8 +73,8 @@ compare() {
 	esac
 	n=$(wc -w <<< "$targets")
 	if ! compile head "$variant" "$lines" "$@"; then
+		first 15 "$(grep -E 'error|\*\*\*' "$build/log/static-$variant-head.log")"
 		fail "$name" "does not build: build/log/static-$variant-head.log"
-		grep -E 'error|\*\*\*' "$build/log/static-$variant-head.log" | head -n 5
 		return
 	fi
 	warnings "$build/log/static-$variant-head.log" > "$build/log/$variant.head"
@@ -85,8 +88,8 @@ compare() {
 		new=$(comm -23 "$build/log/$variant.head" "$build/log/$variant.base")
 	fi
 	if [ -n "$new" ]; then
+		first 20 "$new"
 		fail "$name" "new warnings, see build/log/static-$variant-head.log"
-		head -n 10 <<< "$new"
 	else
 		ok "$name" "$n objects, no new warning"
 	fi
@@ -118,8 +121,8 @@ checkpatch() {
 				--show-types --ignore "$ignore" -g "$c" 2>&1); then
 			ok "checkpatch: $(subject "$c")"
 		else
+			diag <<< "$out"
 			fail "checkpatch: $(subject "$c")" "$(wc -l <<< "$out") complaints"
-			echo "$out"
 		fi
 	done
 }
@@ -135,57 +138,63 @@ kdoc() {
 kernel_doc() {
 	local files old new
 	mapfile -t files < <(touched "$base" "$head" '*.c' '*.h')
-	[ ${#files[@]} -gt 0 ] || return 0
+	[ ${#files[@]} -gt 0 ] || { ok 'kernel-doc' 'no file'; return; }
 	mapfile -t old < <(for f in "${files[@]}"; do
 		git -C "$build/linux" cat-file -e "$base:$f" 2>/dev/null && echo "$f"; done)
-	worktree base "$base"
+	(lock_build && worktree base "$base" >&2)
 	new=$(comm -23 <(kdoc "$build/linux" "${files[@]}") <(kdoc "$build/base/linux" "${old[@]}"))
 	if [ -n "$new" ]; then
+		first 20 "$new"
 		fail 'kernel-doc' "$(wc -l <<< "$new") new warnings"
-		head -n 10 <<< "$new"
 	else
 		ok 'kernel-doc' "${#files[@]} files, no new warning"
 	fi
 }
 
-# The file systems come whole: they use what the series changes.
+# build_step COMMIT LOG: all that any patch touches: that is who uses what they
+# change.  The file systems come whole.
+build_step() (
+	lock_build
+	local c=$1 out
+	use_tree steps "$c" >&2
+	out=$objroot/default
+	if [ ! -e "$out/configured" ] || ! git -C "$build/linux" diff --quiet "$c~" "$c" -- '*Kconfig*'; then
+		mkdir -p "$out"
+		fragments default > "$out/fragment.new"
+		configure "$out" "$out/fragment.new"
+		touch "$out/configured"
+	fi
+	# shellcheck disable=SC2046
+	kmake "$out" -k $(objects "$head" | while read -r o; do
+			[ ! -e "$src/${o%o}c" ] || echo "$o"; done) > "$2" 2>&1 &&
+		! grep -q 'warning:' "$2"
+)
+
 every_patch() {
-	local c out n=0
+	local c log n=0
 	rm -f "$build/steps/kernel/default/configured"
 	for c in "${commits[@]}"; do
 		n=$((n + 1))
+		log=$build/log/step-$n.log
 		if git -C "$build/linux" diff --quiet "$c~" "$c" -- . ':!Documentation' ':!tools' ':!MAINTAINERS'; then
 			ok "builds after patch $n: $(subject "$c")" 'nothing to build'
-			continue
-		fi
-		use_tree steps "$c"
-		out=$objroot/default
-		if [ ! -e "$out/configured" ] || ! git -C "$build/linux" diff --quiet "$c~" "$c" -- '*Kconfig*'; then
-			mkdir -p "$out"
-			fragments default > "$out/fragment.new"
-			configure "$out" "$out/fragment.new"
-			touch "$out/configured"
-		fi
-		# What any patch touches, after each: that is who uses what they change.
-		# shellcheck disable=SC2046
-		if kmake "$out" -k $(objects "$head" | while read -r o; do
-				[ ! -e "$src/${o%o}c" ] || echo "$o"; done) \
-			> "$build/log/step-$n.log" 2>&1 &&
-		   ! grep -q 'warning:' "$build/log/step-$n.log"; then
+		elif build_step "$c" "$log"; then
 			ok "builds after patch $n: $(subject "$c")"
 		else
-			fail "builds after patch $n: $(subject "$c")" "build/log/step-$n.log"
-			grep -E 'error|warning:' "$build/log/step-$n.log" | head -n 5
+			first 15 "$(grep -E 'error|warning:' "$log")"
+			fail "builds after patch $n: $(subject "$c")" "${log#"$top/"}"
 		fi
 	done
 }
 
 if [ ${#commits[@]} -eq 0 ]; then
+	plan 1
 	ok 'static' 'the series is empty'
-	plan
 	exit
 fi
 
+# checkpatch and a build for each, and those below
+plan $((2 * ${#commits[@]} + 7))
 checkpatch
 kernel_doc
 compare 'W=1 and sparse' w1 '' W=1 C=2
@@ -200,5 +209,4 @@ compare 'SMP=n' nosmp $'CONFIG_SMP=n\nCONFIG_NR_CPUS=1'
 compare 'PREEMPT_RT' rt $'CONFIG_PREEMPT_RT=y\nCONFIG_PREEMPT=n'
 compare '32-bit x86' x86-32 $'CONFIG_64BIT=n'
 every_patch
-plan
 exit $failed

@@ -11,15 +11,10 @@ rc=0
 timeout -k 5 "${TIMEOUT:-300}" "$build/kernel/uml/linux" mem=512M seccomp=on ncpus=2 \
 	kunit.filter_glob='range_lock*' kunit.enable=1 kunit_shutdown=halt con=null con0=fd:0,fd:1 \
 	< /dev/null > "$log" 2>&1 || rc=$?
-[ $rc -ne 124 ] || not_ok 'kunit on uml' 'no end within the limit'
+plan 2
 cpus=$(sed -n 's/.*Brought up .*, \([0-9]*\) CPUs.*/\1/p' "$log")
-[ "${cpus:-1}" = 2 ]
-result $? 'uml: two CPUs' "${cpus:-1} up"
-out=$(ktap "$log")
-if [ -z "$out" ]; then
-	not_ok 'kunit on uml' "no result in ${log#"$top/"}"
-	tail -n 20 "$log"
-	exit 1
-fi
-echo "$out"
-! grep -q '^not ok' <<< "$out"
+result $((${cpus:-1} != 2)) 'uml: two CPUs' "${cpus:-1} up"
+# The panic makes its exit status; that it has an end is what counts.
+[ $rc -eq 124 ] || rc=0
+ktap "$log" 'kunit on uml' $rc || rc=1
+exit $rc
