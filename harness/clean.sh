@@ -4,6 +4,8 @@
 
 . "$(dirname "$0")/common.sh"
 
+[ -d "$build" ] || exit 0
+lock_build
 for d in "$build"/*; do
 	[ "$d" = "$build/linux" ] || rm -rf "$d"
 done

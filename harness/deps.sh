@@ -9,8 +9,11 @@
 good_clang() { [ -n "$("$top/harness/clang.sh")" ]; }
 
 links() {
+	local rc=0
 	echo 'int main(void) { return 0; }' |
-		gcc -x c "$@" -o "$build/log/conftest" - >/dev/null 2>&1
+		gcc -x c "$@" -o "$build/log/conftest.$$" - >/dev/null 2>&1 || rc=1
+	rm -f "$build/log/conftest.$$"
+	return $rc
 }
 
 # tool, and its package on Debian/Ubuntu, Fedora, Arch
@@ -40,6 +43,7 @@ missing() {
 		cpio                cpio                cpio                 cpio
 		gzip                gzip                gzip                 gzip
 		diff                diffutils           diffutils            diffutils
+		flock               util-linux          util-linux-core      util-linux
 		curl                curl                curl                 curl
 		hdr:libelf.h        libelf-dev          elfutils-libelf-devel libelf
 		hdr:urcu.h          liburcu-dev         userspace-rcu-devel  liburcu

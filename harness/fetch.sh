@@ -4,18 +4,15 @@
 # it first if need be: LINUX=, the cache, kernel.org, the Debian package.
 
 . "$(dirname "$0")/common.sh"
+. "$top/harness/untar.sh"
 
 # Of the tarball inside linux-source-7.3 7.3.4-1~bpo13+1
 debian_sha256=76df1affb19f24926949369be1d74b60071c963c598ce8780bddd4bbf0fc3bc4
 debian_tar=$cache/linux-source-7.3.tar.xz
 kernel_tar=$cache/linux-$base_version.tar.xz
+kernel_url=https://cdn.kernel.org/pub/linux/kernel/v${base_version%%.*}.x
 
 note() { say "$*" >&2; }
-
-tarball_version() {
-	{ tar -xOf "$1" --wildcards --no-wildcards-match-slash --occurrence=1 \
-		'*/Makefile' 2>/dev/null || :; } | kernel_version
-}
 
 from_user() {
 	local v
@@ -26,27 +23,42 @@ from_user() {
 	elif [ -f "$LINUX" ]; then
 		v=$(tarball_version "$LINUX")
 	else
-		die "LINUX=$LINUX does not exist"
+		die "LINUX=$LINUX is neither a file nor a directory"
 	fi
 	[ "$v" = $base_version ] ||
 		die "LINUX=$LINUX is Linux ${v:-(unknown)}, the series is for $base_version: check out v$base_version or unset LINUX"
 	realpath "$LINUX"
 }
 
-# The sum beside a cached tarball is the one it was verified by on arrival.
+# kernel_org_sum: of the tarball, if kernel.org answers
+kernel_org_sum() {
+	have curl || return 0
+	{ curl -fsS --connect-timeout 5 --max-time 20 "$kernel_url/sha256sums.asc" 2>/dev/null || :; } |
+		awk -v f="linux-$base_version.tar.xz" '$2 == f { print $1 }'
+}
+
+# The sum beside a cached tarball is the one it was verified by on arrival; one
+# that somebody has put there is verified now.  Nothing is deleted.
 from_cache() {
-	local t
+	local t sum
 	for t in "$kernel_tar" "$debian_tar"; do
 		[ -f "$t" ] || continue
-		if [ ! -f "$t.sha256" ] && [ "$t" = "$debian_tar" ]; then
-			echo "$debian_sha256" > "$t.sha256"
+		[ -r "$t" ] || die "$t cannot be read: chmod it, move it away, or give LINUX=<git tree or tarball>"
+		if [ -f "$t.sha256" ]; then sum=$(cat "$t.sha256")
+		elif [ "$t" = "$debian_tar" ]; then sum=$debian_sha256
+		else sum=$(kernel_org_sum)
 		fi
-		if [ "$(sha256sum < "$t" | cut -d' ' -f1)" = "$(cat "$t.sha256" 2>/dev/null)" ]; then
+		if [ -z "$sum" ]; then
+			note "$t has no .sha256, and kernel.org does not answer: not used; LINUX=$t uses it unverified"
+		elif [ "$(sha256sum < "$t" | cut -d' ' -f1)" = "$sum" ]; then
+			echo "$sum" > "$t.sha256"
 			echo "$t"
 			return 0
+		else
+			note "$t has the wrong checksum: moved to ${t##*/}.wrong, fetching it again"
+			mv "$t" "$t.wrong"
+			rm -f "$t.sha256"
 		fi
-		note "$t has the wrong checksum: deleted, fetching it again"
-		rm -f "$t" "$t.sha256"
 	done
 	return 1
 }
@@ -59,14 +71,12 @@ keep() {
 }
 
 from_kernel_org() {
-	local url=https://cdn.kernel.org/pub/linux/kernel/v${base_version%%.*}.x sum part=$kernel_tar.part
-	have curl || return 1
-	sum=$(curl -fsS --connect-timeout 5 --max-time 20 "$url/sha256sums.asc" 2>/dev/null |
-		awk -v f="linux-$base_version.tar.xz" '$2 == f { print $1 }') || return 1
+	local sum part=$kernel_tar.part
+	sum=$(kernel_org_sum)
 	[ -n "$sum" ] || return 1
 	note "fetching linux-$base_version.tar.xz from kernel.org"
 	curl -fL --connect-timeout 5 --speed-limit 1024 --speed-time 30 -C - \
-		--progress-bar -o "$part" "$url/linux-$base_version.tar.xz" >&2 || return 1
+		--progress-bar -o "$part" "$kernel_url/linux-$base_version.tar.xz" >&2 || return 1
 	if [ "$(sha256sum < "$part" | cut -d' ' -f1)" != "$sum" ]; then
 		rm -f "$part"
 		die "linux-$base_version.tar.xz from kernel.org has the wrong checksum: deleted, run this again"
@@ -116,5 +126,7 @@ if [ -n "${LINUX:-}" ]; then
 	from_user
 	exit
 fi
+# The cache is shared by all checkouts.
+lock "$cache/.lock"
 from_cache || from_kernel_org || from_debian ||
 	die "no way to fetch Linux $base_version (neither kernel.org nor a Debian archive answers): give LINUX=<git tree or tarball>"

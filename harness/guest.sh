@@ -7,6 +7,7 @@
 
 from=$build/linux/tools/testing/selftests/dax
 to=$build/guest
+lock "$build/.guest.lock"
 [ -d "$from" ] || "$top/harness/tree.sh"
 mkdir -p "$to"
 

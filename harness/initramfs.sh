@@ -9,6 +9,7 @@ img=$build/initramfs.cpio.gz
 root=$build/initramfs
 tools=(mkfs.ext4 mkfs.xfs xfs_io xfs_db xfs_repair e2fsck)
 
+lock "$build/.guest.lock"
 "$top/harness/guest.sh"
 if [ -e "$img" ] && [ -z "$(find "$build/guest" "$top/harness/guest-init" "$0" \
 				-newer "$img" -print -quit)" ]; then

@@ -111,17 +111,21 @@ dropped() {
 		}' "$1" "$2" | sort
 }
 
-# progress TITLE LOG: how far the build is, until that or this script ends
+# progress TITLE OUT LOG: how far the build is, until that or this script ends.
+# Only make knows how many of the objects of an earlier build it compiles again;
+# one that was interrupted is gone on with.
 progress() {
-	local n start=$SECONDS last=0
+	local n start=$SECONDS total there
+	there=$(find "$2" -name '.*.o.cmd' | wc -l)
+	if [ -e "$2/vmlinux" ] || [ -e "$2/linux" ]; then
+		total="at most $there"
+		there=0
+	else
+		total="about $(awk -v c="${2##*/}" '$1 == c { print $2 }' "$top/harness/kconfig/objects")"
+	fi
 	while sleep 1 && kill -0 $$ 2>/dev/null; do
-		n=$(grep -cE '^  (CC|AS|LD|AR|HOSTCC|VDSO)' "$2" || :)
-		if [ -t 1 ]; then
-			printf '\r%s: %d objects, %s ' "$1" "$n" "$(mmss $((SECONDS - start)))"
-		elif [ $((SECONDS - last)) -ge 30 ]; then
-			[ $last -eq 0 ] || printf '%s: %d objects, %s\n' "$1" "$n" "$(mmss $((SECONDS - start)))"
-			last=$SECONDS
-		fi
+		n=$(grep -cE '^  (CC|AS) ' "$3" || :)
+		tick "$1: $((there + n)) of $total objects, $(mmss $((SECONDS - start)))"
 	done
 }
 
@@ -132,13 +136,13 @@ kbuild() {
 	log=$build/log/${title// /-}.log
 	say "$title: building, log in ${log#"$top/"}"
 	: > "$log"
-	progress "$title" "$log" &
+	progress "$title" "$out" "$log" &
 	pid=$!
 	# In the foreground: in the background it would not see Ctrl-C.
 	kmake "$out" "$@" < /dev/null > "$log" 2>&1 || rc=$?
 	kill $pid
 	wait $pid 2>/dev/null || :
-	[ ! -t 1 ] || printf '\n'
+	tick_end
 	if [ $rc -ne 0 ]; then
 		grep -E 'error|Error|undefined reference|\*\*\*' "$log" | head -n 15 >&2 || tail -n 15 "$log" >&2
 		die "$title: does not build (all of it in ${log#"$top/"})"

@@ -10,6 +10,7 @@
 
 kernel_name
 need_tools
+lock_build
 "$top/harness/tree.sh"
 
 if [ -n "${BASE:-}" ]; then

@@ -4,11 +4,13 @@
 # tarball>, of any version.  TRY=1 only tells which patches would conflict.
 
 . "$(dirname "$0")/common.sh"
+. "$top/harness/untar.sh"
 
 l=$build/linux
 new=
 [ -n "${LINUX:-}" ] || die "to which base? make rebase LINUX=<git tree or tarball>"
 [ -e "$LINUX" ] || die "LINUX=$LINUX does not exist"
+lock_build
 env -u LINUX "$top/harness/tree.sh"
 [ -z "$(git -C "$l" status --porcelain -uno)" ] ||
 	die "build/linux has uncommitted changes: commit them, or git stash, first"
@@ -17,16 +19,14 @@ env -u LINUX "$top/harness/tree.sh"
 commit_tarball() {
 	local tmp=$build/.base.tmp
 	need_disk 4
-	say "unpacking ${1##*/} (a minute or two)"
+	v=$(tarball_version "$1")
 	rm -rf "$tmp"
 	mkdir "$tmp"
-	tar -x -C "$tmp" --strip-components=1 -f "$1" || die "$1 does not unpack"
-	v=$(kernel_version < "$tmp/Makefile")
-	[ -n "$v" ] || die "$1 is no kernel"
+	untar "$1" "$tmp"
 	sed -i '/^# Debian packaging: ignore everything/,$d' "$tmp/.gitignore"
 	export GIT_INDEX_FILE=$build/.base.index
 	rm -f "$GIT_INDEX_FILE"
-	git --git-dir="$l/.git" --work-tree="$tmp" add -A -f
+	add_all "$tmp" --git-dir="$l/.git" --work-tree="$tmp"
 	new=$(git -C "$l" commit-tree -m "Linux $v" "$(git -C "$l" write-tree)")
 	rm -rf "$tmp" "$GIT_INDEX_FILE"
 	unset GIT_INDEX_FILE

@@ -4,6 +4,7 @@
 
 . "$(dirname "$0")/common.sh"
 
+kernel_name
 need_tools
 [ -e "$top/tools/testing/selftests/dax/scenario.sh" ] ||
 	die "tools/testing/selftests/dax/scenario.sh is missing from this checkout"

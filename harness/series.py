@@ -29,6 +29,7 @@ letter.  What was written as version N stays as the tag sent/PART/vN.
 """
 
 import email.utils
+import fcntl
 import glob
 import hashlib
 import json
@@ -1075,11 +1076,34 @@ def cmd_mail(scratch=None):
             'made with LINUX=<git tree> has a true one')
 
 
+# What writes commits, branches or patches
+LOCKED = ('tree', 'export', 'mail')
+
+
+def lock():
+    """One at a time, as lock() in common.sh; who calls us may have the lock."""
+    path = os.path.join(BUILD, '.lock')
+    if path in os.environ.get('LOCKS', '').split(':') or not os.path.isdir(BUILD):
+        return None
+    f = open(path, 'a+', encoding='utf-8')
+    try:
+        fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        f.seek(0)
+        say('series.py waits for ' + f.read().strip())
+        fcntl.flock(f, fcntl.LOCK_EX)
+    f.truncate(0)
+    f.write('series.py (process %d, since %s)\n' % (os.getpid(), time.strftime('%H:%M')))
+    f.flush()
+    return f
+
+
 def main():
     cmds = {k[4:]: f for k, f in globals().items() if k.startswith('cmd_')}
     if len(sys.argv) < 2 or sys.argv[1] not in cmds:
         sys.exit(__doc__)
     try:
+        held = lock() if sys.argv[1] in LOCKED else None
         cmds[sys.argv[1]](*sys.argv[2:])
     except KeyboardInterrupt:
         sys.exit(130)

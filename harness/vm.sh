@@ -16,6 +16,7 @@
 . "$(dirname "$0")/common.sh"
 
 kernel_name
+[ "$config" != uml ] || die "CONFIG=uml is no kernel for a VM: 'make check STAGES=uml' runs it"
 kernel=$build/kernel/$name/arch/x86/boot/bzImage
 limit=${TIMEOUT:-600}
 
@@ -38,7 +39,7 @@ accel=tcg
 if [ -z "${ICOUNT:-}" ] && [ -z "${VM_ACCEL:-}" ] && [ -w /dev/kvm ]; then
 	asked=$build/kvm-$(tr -d - < /proc/sys/kernel/random/boot_id)
 	if [ ! -e "$asked" ]; then
-		rm -f "$build"/kvm-*
+		find "$build" -maxdepth 1 -name 'kvm-*' ! -name "${asked##*/}*" -delete
 		if VM_ACCEL=kvm VM_TRUST_KERNEL=1 VM_NO_RETRY=1 TIMEOUT=20 SMP=2 ICOUNT='' KUNIT='' \
 		   APPEND=vm.bare DISK='' CMD=true "$0" > "$build/log/kvm-trial.log" 2>&1
 		then echo kvm; else echo tcg; fi > "$asked.tmp"
@@ -149,7 +150,7 @@ done
 at=$({ grep -nE "$trouble" "$log" || :; } | { grep -vE "$healthy" || :; } | sed -n '1s/:.*//p')
 if [ -n "$at" ] && [ -z "${EXPECT_WARN:-}" ]; then
 	printf '%s: the kernel complained, at line %s of %s:\n' "${0##*/}" "$at" "${log#"$top/"}" >&2
-	sed -n "$at,$((at + 40))p" "$log" | sed 's/^/    /' >&2
+	sed -n "$at,$((at + 99))p" "$log" | sed 's/^/    /' >&2
 	exit 1
 fi
 grep -q 'vm: init' "$log" || fail "the VM did not reach init"

@@ -20,6 +20,7 @@ esac
 
 need_tools
 need_disk 3
+lock "$build/.xfstests.lock"
 
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 root=$build/xfstests-root
