@@ -57,10 +57,13 @@ vm: ## boot it and run CMD in it, or a shell
 series: ## mail-ready build/series/PART/vN-*.patch (AUTHOR='Name <mail>')
 	@harness/series.py mail
 
+report: ## pictures of what check has counted -> Documentation/report
+	@p=python3; $$p -c 'import matplotlib' 2>/dev/null || p=/usr/bin/python3; $$p harness/report.py
+
 xfstests: ## fstests on DAX in the VM (XFSTESTS=dir FS=ext4|xfs ARGS='-g dax')
 	@harness/xfstests.sh
 
 clean: ## remove kernels, logs and the guest (build/linux, your work, stays)
 	@harness/clean.sh
 
-.PHONY: help run check check-long deps tree export rebase kernel vm series xfstests clean
+.PHONY: help run check check-long deps tree export rebase kernel vm series report xfstests clean
