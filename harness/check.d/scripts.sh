@@ -29,7 +29,7 @@ fi
 tmp=$(mktemp -d "$build/house.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 box=$tmp/box
-unset LINUX STAGES PART BASE KNOBS CONFIG FORCE TRY LOCKS
+unset LINUX STAGES PART BASE KNOBS CONFIG FORCE TRY LOCKS MAKELEVEL MAKEFLAGS MFLAGS
 export XDG_CACHE_HOME=$tmp/cache
 cached=$tmp/cache/dax-range-lock
 
