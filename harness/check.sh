@@ -9,7 +9,7 @@
 . "$(dirname "$0")/common.sh"
 
 # In this order: what fails fast first, and a kernel right before its use.
-short='scripts roundtrip userspace uml size default races life parts share zeroing durable cost debug static'
+short='scripts roundtrip userspace litmus uml size default races life parts share zeroing durable cost debug static'
 long='userspace default debug parts'
 
 if [ "${1:-}" = long ]; then

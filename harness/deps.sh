@@ -45,6 +45,7 @@ missing() {
 		diff                diffutils           diffutils            diffutils
 		flock               util-linux          util-linux-core      util-linux
 		curl                curl                curl                 curl
+		/usr/bin/time       time                time                 time
 		hdr:libelf.h        libelf-dev          elfutils-libelf-devel libelf
 		hdr:urcu.h          liburcu-dev         userspace-rcu-devel  liburcu
 		lib:-static         libc6-dev           glibc-static         glibc
