@@ -3,7 +3,7 @@
 # What each part of the series is worth: the rows of the tests on the base, on the
 # parts up to some, and on the whole.  What passes on the base has to pass on all,
 # and everything on the whole; what a part mends, and a later one seems to break, is
-# told, since races decide some rows.  `make check` does so for dax_life alone, and
+# told, since races decide some rows.  `make check` does so for run-life.sh alone, and
 # takes what the stage life has seen a moment ago; LONG=1 for all.
 #
 #	PARTS='xfs-fixes dax-layouts'   the kernels between base and series
@@ -18,9 +18,9 @@ failed=0
 # leave the kernel dead.
 cmds=('/dax/run-life.sh')
 [ -z "${LONG:-}" ] || cmds+=(
-	'umount /mnt/ext4 && mount -o dax=inode /dev/pmem0 /mnt/ext4 &&
-	 umount /mnt/xfs && mount -o dax=inode /dev/pmem1 /mnt/xfs &&
-	 /dax/dax_life -i /mnt/xfs /mnt/ext4'
+	"umount /mnt/ext4 /mnt/xfs &&
+	 mount -o dax=inode /dev/pmem0 /mnt/ext4 && mount -o dax=inode /dev/pmem1 /mnt/xfs &&
+	 DAX_DIRS='/mnt/xfs /mnt/ext4' /dax/run-life.sh -i"
 	'/dax/run-durable.sh -t 2'
 	'/dax/dax_zeroing -t 20 /mnt/ext4'
 	'/dax/dax_poison /mnt/ext4'
@@ -50,16 +50,19 @@ report() {
 	complete "$out" || { failed=1; not_ok "$1: ${cmds[$2]##*/}" "no whole report, see ${out#"$top/"}"; }
 }
 
-# rows FILE: a report as "name of the row|result".  Sampled runs say how many of how
-# many; that is no part of the name.
+# rows FILE: a report as "name of the row|result".  Of a subtest it is the rows that
+# count.  Sampled runs say how many of how many; that is no part of the name.  The
+# report of the base may have been judged by what must fail there.
 rows() {
-	sed -nE 's/ # SKIP.*/|skip/; t skip; b result
-		:skip
-		s/^ok [0-9]+ (- )?//p; b
-		:result
-		s/ # .*//
-		s/^ok [0-9]+ (- )?(.*)/\2|ok/p
-		s/^not ok [0-9]+ (- )?(.*)/\2|FAIL/p' "$1"
+	awk '$1 == "#" && $2 == "Subtest:" { sub(/^ *# Subtest: /, ""); of = $0; next }
+	     /^ *(not )?ok [0-9]+ / {
+		nested = /^ /
+		fails = / # XFAIL/ || ($1 == "not" && !/passes, which the base cannot/)
+		result = fails ? "FAIL" : / # SKIP/ ? "skip" : "ok"
+		sub(/^ *(not )?ok [0-9]+ (- )?/, ""); sub(/ # .*/, "")
+		if (nested || $0 != of)
+			print (nested ? of ": " : "") $0 "|" result
+	     }' "$1"
 }
 
 "$top/harness/initramfs.sh"
