@@ -49,13 +49,13 @@ struct range_lock {
 };
 
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
-#define __RANGE_LOCK_DEP_MAP_INIT(name)					\
+#define __RANGE_LOCK_DEP_MAP_INIT(lockname)				\
 	.dep_map = {							\
-		.name = #name,						\
+		.name = #lockname,					\
 		.wait_type_inner = LD_WAIT_SLEEP,			\
 	},
 #else
-#define __RANGE_LOCK_DEP_MAP_INIT(name)
+#define __RANGE_LOCK_DEP_MAP_INIT(lockname)
 #endif
 
 /**
@@ -84,6 +84,8 @@ static inline void __range_lock_tree_init(struct range_lock_tree *tree,
 	tree->root = RB_ROOT;
 	spin_lock_init(&tree->lock);
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
+	/* No range of it may be held. */
+	debug_check_no_locks_freed(tree, sizeof(*tree));
 	lockdep_init_map_wait(&tree->dep_map, name, key, 0, LD_WAIT_SLEEP);
 #endif
 }

@@ -9,7 +9,7 @@
  * Prints "cost <file system> <kind> <instructions>", the smallest mean of a
  * repetition: ticks and journal commits fall into some of them.
  */
-#include "dax_test.h"
+#include "dax_util.h"
 #ifdef __x86_64__
 #include <x86intrin.h>
 #else
@@ -174,7 +174,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2 || reps < 1 || !pages) {
 		fprintf(stderr, "usage: dax_cost DIR [pages [repetitions]]\n");
-		return T_FAIL;
+		return KSFT_FAIL;
 	}
 	fs = t_base(argv[1]);
 	len = pages * PAGE;
@@ -235,7 +235,7 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		if (odd) {
 			printf("# %s %s is not what it says\n", fs, kind_name[kind]);
-			return T_FAIL;
+			return KSFT_FAIL;
 		}
 	}
 	close(fd);
@@ -248,5 +248,5 @@ int main(int argc, char **argv)
 	t_unlink(argv[1], "dax_cost_hole");
 	t_unlink(argv[1], "dax_cost_beside");
 	t_unlink(argv[1], "dax_cost_new");
-	return T_PASS;
+	return KSFT_PASS;
 }

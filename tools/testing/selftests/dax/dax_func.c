@@ -7,7 +7,7 @@
  *
  *	dax_func DIR
  */
-#include "dax_test.h"
+#include "dax_util.h"
 #include <linux/fs.h>
 
 #ifndef FALLOC_FL_COLLAPSE_RANGE
@@ -291,7 +291,7 @@ static bool f_reflink(void)
 		close(to);
 		t_unlink(dir, "dax_func2");
 		CHECK(err == EOPNOTSUPP, "FICLONE: %s", strerror(err));
-		SKIP("no shared blocks here");
+		SKIP_CASE("no shared blocks here");
 	}
 	m = t_map(to, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 	CHECK(m, "mmap");
@@ -355,7 +355,7 @@ static bool f_poison(void)
 	CHECK(waitpid(pid, &status, 0) == pid, "waitpid");
 	close(bad);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 43)
-		SKIP("memory cannot be poisoned here");
+		SKIP_CASE("memory cannot be poisoned here");
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42,
 	      "no SIGBUS for a poisoned page: status %x", status);
 	return true;
@@ -385,10 +385,11 @@ int main(int argc, char **argv)
 
 	if (argc != 2) {
 		fprintf(stderr, "usage: dax_func DIR\n");
-		return T_FAIL;
+		return KSFT_FAIL;
 	}
 	dir = argv[1];
-	t_plan(n);
+	ksft_print_header();
+	ksft_set_plan(n);
 	t_catch_sigbus();
 	for (i = 0; i < n; i++) {
 		u64 start = now_us();
@@ -410,5 +411,5 @@ int main(int argc, char **argv)
 		close(fd);
 		t_unlink(dir, "dax_func");
 	}
-	return t_failed ? T_FAIL : T_PASS;
+	ksft_finished();
 }

@@ -13,7 +13,7 @@
  *
  * -n and -t limit each of the races.
  */
-#include "dax_test.h"
+#include "dax_util.h"
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <stdatomic.h>
@@ -76,8 +76,8 @@ static void on_sigbus(int sig, siginfo_t *si, void *ctx)
 	if (t_armed)
 		siglongjmp(t_jmp, 1);
 	if (write(1, msg, sizeof(msg) - 1) < 0)
-		_exit(T_SKIP);
-	_exit(T_FAIL);
+		_exit(KSFT_SKIP);
+	_exit(KSFT_FAIL);
 }
 
 static void catch_sigbus(void)
@@ -249,7 +249,7 @@ static bool f_own(void)
 		return false;
 	err = poison(p + 5 * PAGE);
 	if (err == EPERM || err == EINVAL)
-		SKIP("memory cannot be poisoned here");
+		SKIP_CASE("memory cannot be poisoned here");
 	CHECK(err == -1, "no SIGBUS: %s", err ? strerror(err) : "madvise succeeds");
 	CHECK(hit->ar == 1 && !hit->ao && !hit->other, "code %d", hit->code);
 	CHECK(hit->addr == p + 5 * PAGE, "address %p instead of %p", hit->addr,
@@ -268,7 +268,7 @@ static bool f_other(void)
 	pid_t pid;
 
 	if (!injectable())
-		SKIP("no " CORRUPT);
+		SKIP_CASE("no " CORRUPT);
 	CHECK(small_pages(p), "madvise");
 	if (!fill(p))
 		return false;
@@ -316,10 +316,10 @@ static bool f_huge(void)
 	if (!fill(p))
 		return false;
 	if (t_faults() - faults > 64)
-		SKIP("no huge pages here");
+		SKIP_CASE("no huge pages here");
 	err = poison(p + 100 * PAGE);
 	if (err == EPERM || err == EINVAL)
-		SKIP("memory cannot be poisoned here");
+		SKIP_CASE("memory cannot be poisoned here");
 	CHECK(err == -1, "no SIGBUS: %s", err ? strerror(err) : "madvise succeeds");
 	CHECK(hit->ar == 1 && !hit->ao && !hit->other, "code %d", hit->code);
 	CHECK(hit->addr >= p && hit->addr < p + PMD, "address %p", hit->addr);
@@ -337,7 +337,7 @@ static bool f_unmapped(void)
 	int err;
 
 	if (!injectable())
-		SKIP("no " CORRUPT);
+		SKIP_CASE("no " CORRUPT);
 	CHECK(small_pages(p), "madvise");
 	if (!fill(p))
 		return false;
@@ -364,7 +364,7 @@ static bool f_punched(void)
 	int err;
 
 	if (!injectable())
-		SKIP("no " CORRUPT);
+		SKIP_CASE("no " CORRUPT);
 	CHECK(small_pages(p), "madvise");
 	if (!fill(p))
 		return false;
@@ -393,7 +393,7 @@ static bool f_bad(void)
 	int err;
 
 	if (!injectable())
-		SKIP("no " CORRUPT);
+		SKIP_CASE("no " CORRUPT);
 	CHECK(!fallocate(fd, 0, 0, SIZE), "fallocate");
 	if (!fill(m))
 		return false;
@@ -401,7 +401,7 @@ static bool f_bad(void)
 	pfn = pfn_of(m + 300 * PAGE);
 	CHECK(pfn, "no pfn");
 	if (!make_bad(fd, 300))
-		SKIP("no bad blocks on this device: %s", strerror(errno));
+		SKIP_CASE("no bad blocks on this device: %s", strerror(errno));
 	CHECK(!madvise(m, SIZE, MADV_DONTNEED), "madvise");
 	err = corrupt(pfn);
 	CHECK(!err || err == EBUSY, "corrupt-pfn: %s", strerror(err));
@@ -511,7 +511,7 @@ static bool race(bool huge)
 	pid_t pid[2];
 
 	if (!injectable())
-		SKIP("no " CORRUPT);
+		SKIP_CASE("no " CORRUPT);
 	for (i = 0; i < 2; i++) {
 		pid[i] = fork();
 		CHECK(pid[i] >= 0, "fork");
@@ -604,14 +604,15 @@ int main(int argc, char **argv)
 		else if (opt == 't')
 			seconds = atof(optarg);
 		else
-			return T_FAIL;
+			return KSFT_FAIL;
 	}
 	if (optind != argc - 1 || max < 1 || seconds <= 0) {
 		fprintf(stderr, "usage: dax_poison [-s seed] [-n injections] [-t seconds] DIR\n");
-		return T_FAIL;
+		return KSFT_FAIL;
 	}
 	dir = argv[optind];
-	t_plan(n);
+	ksft_print_header();
+	ksft_set_plan(n);
 	printf("# %s: seed %llu, races of %d injections or %.0f seconds\n", dir,
 	       (unsigned long long)seed, max, seconds);
 	fflush(stdout);
@@ -644,5 +645,5 @@ int main(int argc, char **argv)
 		munmap(p, SIZE);
 		close(fd);
 	}
-	return t_failed ? T_FAIL : T_PASS;
+	ksft_finished();
 }

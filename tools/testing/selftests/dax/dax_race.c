@@ -23,7 +23,7 @@
  * -d lets the first thread of each process be delayed in its faults, where the
  * kernel has knobs for that, see dax_window.c.
  */
-#include "dax_test.h"
+#include "dax_util.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -642,16 +642,17 @@ int main(int argc, char **argv)
 		else if (opt == 'd')
 			delayed = true;
 		else
-			return T_FAIL;
+			return KSFT_FAIL;
 	}
 	if (optind != argc - 1 || processes < 1 || processes > PMAX) {
 		fprintf(stderr, "usage: dax_race [-s seed] [-t seconds] [-n operations] ");
 		fprintf(stderr, "[-p processes] [-d] DIR\n");
-		return T_FAIL;
+		return KSFT_FAIL;
 	}
 	dir = argv[optind];
 
-	t_plan(V_MAX + 1);
+	ksft_print_header();
+	ksft_set_plan(V_MAX + 1);
 	printf("# %s: seed %llu, %d processes of %d threads, %d seconds\n", dir,
 	       (unsigned long long)seed, processes, THREADS, limit);
 	fflush(stdout);
@@ -721,21 +722,20 @@ int main(int argc, char **argv)
 		u64 n = v == V_CALL ? j->ops : j->judged[v];
 
 		/* What was never judged has not passed. */
-		t_result(!j->failed[v] && n, what[v], "%s: %d wrong, %llu judged%s",
-			 t_base(dir), j->failed[v], (unsigned long long)n,
-			 n ? "" : ", which is too few");
+		ksft_test_result_code(!j->failed[v] && n ? KSFT_PASS : KSFT_FAIL, what[v],
+				      "%s: %d wrong, %llu judged%s", t_base(dir), j->failed[v],
+				      (unsigned long long)n, n ? "" : ", which is too few");
 	}
-	t_result(!left && !crashed, "everything ends",
-		 "%s: %llu operations, %llu racing loads, %llu private stores, %llu remaps, in %.1f s, seed %llu",
-		 t_base(dir), (unsigned long long)j->ops,
-		 (unsigned long long)j->weak, (unsigned long long)j->cows,
-		 (unsigned long long)j->maps,
-		 (now_us() - start) / 1e6,
-		 (unsigned long long)seed);
+	ksft_test_result_code(!left && !crashed ? KSFT_PASS : KSFT_FAIL, "everything ends",
+			      "%s: %llu operations, %llu racing loads, %llu private stores, %llu remaps, in %.1f s, seed %llu",
+			      t_base(dir), (unsigned long long)j->ops,
+			      (unsigned long long)j->weak, (unsigned long long)j->cows,
+			      (unsigned long long)j->maps, (now_us() - start) / 1e6,
+			      (unsigned long long)seed);
 	fflush(stdout);
 	if (left)
-		_exit(T_FAIL);	/* not through what hangs */
+		_exit(KSFT_FAIL);	/* not through what hangs */
 	close(fd);
 	t_unlink(dir, "dax_race");
-	return t_failed ? T_FAIL : T_PASS;
+	ksft_finished();
 }

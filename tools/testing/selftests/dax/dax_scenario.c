@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What DAX on a file system does now, for people to read.  PASS and FAIL are
- * what this kernel has to do; info is how well it does it.
+ * What DAX on a file system does now, for people to read.  What is ok, or not,
+ * is what this kernel has to do; lines with a # are how well it does it.
  *
  *	dax_scenario DIR...
  */
-#include "dax_test.h"
+#include "dax_util.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -16,24 +16,25 @@
 
 static const char *dir;
 static bool tracing, range_lock;
-static int npass, nfail;
+
+#define VERDICTS	10		/* on each file system */
 
 static void __printf(3, 4)
-row(const char *verdict, const char *what, const char *fmt, ...)
+row(int result, const char *what, const char *fmt, ...)
 {
+	char name[128], why[128];
 	va_list ap;
 
-	printf("  %-5s %-50s ", verdict, what);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	npass += verdict[0] == 'P';
-	nfail += verdict[0] == 'F';
+	snprintf(name, sizeof(name), "%s: %s", t_base(dir), what);
+	ksft_test_result_code(result, name, "%s", why);
 }
 
-#define verdict(ok) ((ok) ? "PASS" : "FAIL")
+#define verdict(ok) ((ok) ? KSFT_PASS : KSFT_FAIL)
+#define info(what, fmt, ...) \
+	ksft_print_msg("%s: %s: " fmt "\n", t_base(dir), what, ##__VA_ARGS__)
 
 static bool has_range_lock(void)
 {
@@ -143,7 +144,8 @@ static void durability(int fd)
 	unsigned long n;
 
 	if (!tracing) {
-		row("FAIL", "what fsync flushes", "the tracepoints cannot be used");
+		row(KSFT_FAIL, "fsync flushes what was stored", "the tracepoints cannot be used");
+		row(KSFT_FAIL, "the same, another page punched before", "nor here");
 		return;
 	}
 	n = flushed(fd, p, false);
@@ -237,14 +239,17 @@ static void speed(int fd)
 	same = per_second(l, 2);
 	l[1].p = q;
 	apart = per_second(l, 2);
-	row("info", "read faults a second, one thread", "%.0f", one);
-	row("info", "  two threads, one file, different pages", "%.0f", same);
-	row("info", "  two threads, a file each", "%.0f", apart);
+	info("read faults a second, one thread", "%.0f", one);
+	info("two threads, one file, different pages", "%.0f", same);
+	info("two threads, a file each", "%.0f", apart);
 	if (range_lock) {
 		unsigned long n = trace_waits("fault-");
 
 		row(verdict(!n), "faults on different pages never wait",
 		    "%lu waits for a range", n);
+	} else {
+		row(KSFT_SKIP, "faults on different pages never wait",
+		    "this kernel has no range lock");
 	}
 	munmap(p, SIZE);
 	munmap(q, 1024 * PAGE);
@@ -289,13 +294,13 @@ static void truncate_race(int fd)
 	    "truncate against faults: SIGBUS past EOF",
 	    "%lu truncations, %lu faults, %lu stale pages", cuts,
 	    l[0].n + l[1].n, stale);
-	row(verdict(!zero), "  zeroes where the file grows again", "%lu stale pages", zero);
+	row(verdict(!zero), "zeroes where the file grows again", "%lu stale pages", zero);
 	if (range_lock) {
 		waited = trace_waits("truncate-");
-		row("info", "  conflicts: waits for a range", "%lu of truncate, %lu of faults",
+		info("conflicts: waits for a range", "%lu of truncate, %lu of faults",
 		    waited, trace_waits("fault-"));
 	} else {
-		row("info", "  conflicts", "this kernel has no range lock");
+		info("conflicts", "this kernel has no range lock");
 	}
 	munmap(p, SIZE);
 }
@@ -345,16 +350,18 @@ int main(int argc, char **argv)
 
 	if (argc < 2) {
 		fprintf(stderr, "usage: dax_scenario DIR...\n");
-		return T_FAIL;
+		return KSFT_FAIL;
 	}
 	t_catch_sigbus();
+	ksft_print_header();
+	ksft_set_plan(VERDICTS * (argc - 1));
 	trace_setup();
 	for (i = 1; i < argc; i++) {
 		int fd;
 
 		dir = argv[i];
-		printf("\nDAX on %s (%s), range lock: %s\n", t_base(dir), dir,
-		       range_lock ? "yes" : "no");
+		ksft_print_msg("DAX on %s (%s), range lock: %s\n", t_base(dir), dir,
+			       range_lock ? "yes" : "no");
 		fd = t_open_written(dir, "dax_scenario", NPAGES);
 		durability(fd);
 		refault(fd);
@@ -366,6 +373,5 @@ int main(int argc, char **argv)
 		t_unlink(dir, "dax_scenario");
 	}
 	trace_end();
-	printf("\n%d PASS, %d FAIL\n", npass, nfail);
-	return nfail ? T_FAIL : T_PASS;
+	ksft_finished();
 }

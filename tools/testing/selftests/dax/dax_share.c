@@ -38,7 +38,7 @@
  * All other pages of the files are cold.  Of those it is only known what they
  * cannot contain.
  */
-#include "dax_test.h"
+#include "dax_util.h"
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/fsmap.h>
@@ -3128,8 +3128,8 @@ static int __printf(2, 3) say(int verdict, const char *fmt, ...)
 	return verdict;
 }
 
-#define fail(...) say(T_FAIL, __VA_ARGS__)
-#define pass(...) say(T_PASS, __VA_ARGS__)
+#define fail(...) say(KSFT_FAIL, __VA_ARGS__)
+#define pass(...) say(KSFT_PASS, __VA_ARGS__)
 
 /* Somebody does a call; false if that does not end. */
 static bool done_in_time(const struct call *c, int ms, long *ret)
@@ -3395,7 +3395,7 @@ static int case_stale(void)
 		close(b);
 		if (!ok) {
 			add(sh->why[P_CONTENT], sizeof(sh->why[P_CONTENT]), ", in round %d", i);
-			return T_FAIL;
+			return KSFT_FAIL;
 		}
 	}
 	return pass("%d rounds", i);
@@ -3865,16 +3865,17 @@ static int case_umount(void)
 static const struct {
 	const char *name, *what;
 	int (*run)(void);
+	const char *fails_on_base;	/* see t_judge() */
 } cases[] = {
-	{ "freed", "a block is not freed while a page of it is in use", case_freed },
+	{ "freed", "a block is not freed while a page of it is in use", case_freed, "xfs" },
 	{ "head", "a huge page is built of pages that nobody uses", case_head },
 	{ "stale", "write to shared blocks, mapped huge by the other file", case_stale },
-	{ "held", "who may only read holds up nobody who writes", case_held },
-	{ "lost", "write and store to one shared page", case_lost },
-	{ "short", "write to a shared page from a buffer that ends in it", case_short },
-	{ "again", "old blocks mapped during a write, and in use", case_again },
-	{ "unwritten", "dedupe of a block that was never written", case_unwritten },
-	{ "cancel", "write to shared blocks and a store that falls back to pages", case_cancel },
+	{ "held", "who may only read holds up nobody who writes", case_held, "xfs" },
+	{ "lost", "write and store to one shared page", case_lost, "xfs" },
+	{ "short", "write to a shared page from a buffer that ends in it", case_short, "xfs" },
+	{ "again", "old blocks mapped during a write, and in use", case_again, "xfs" },
+	{ "unwritten", "dedupe of a block that was never written", case_unwritten, "xfs" },
+	{ "cancel", "write to shared blocks and a store that falls back to pages", case_cancel, "xfs" },
 	{ "full", "store to shared blocks, no room", case_full },
 	/* What should be here is not known to everybody: only by name. */
 	{ "unlink", "unlink of a file of which a page is in use", case_unlink },
@@ -3890,11 +3891,11 @@ static bool run_case(int i)
 {
 	u64 began = now_us();
 	bool ended, gone;
-	int status;
+	int status, code;
 	pid_t pid;
 
 	if (!can_clone && i < NUMBERED) {
-		printf("ok %d %s # SKIP no shared blocks here\n", ++t_num, cases[i].what);
+		ksft_test_result_code(KSFT_SKIP, cases[i].what, "no shared blocks here");
 		return true;
 	}
 	sh->why[P_CONTENT][0] = 0;
@@ -3927,9 +3928,11 @@ static bool run_case(int i)
 		snprintf(sh->why[P_CONTENT], sizeof(sh->why[P_CONTENT]), "has not ended");
 	if (sh->failed[P_KERNEL])
 		add(sh->why[P_CONTENT], sizeof(sh->why[P_CONTENT]), " / %s", sh->why[P_KERNEL]);
-	t_result(ended && !status && !sh->failed[P_KERNEL] && !sh->failed[P_PAGES], cases[i].what,
-		 "%s: %s, %llu ms", cases[i].name, sh->why[P_CONTENT],
-		 (unsigned long long)(now_us() - began) / 1000);
+	code = ended && !status && !sh->failed[P_KERNEL] && !sh->failed[P_PAGES] ?
+	       KSFT_PASS : KSFT_FAIL;
+	ksft_test_result_code(t_judge(code, dir, cases[i].fails_on_base), cases[i].what,
+			      "%s: %s, %llu ms", cases[i].name, sh->why[P_CONTENT],
+			      (unsigned long long)(now_us() - began) / 1000);
 	return ended && gone && !sh->failed[P_PAGES];
 }
 
@@ -4213,11 +4216,19 @@ static void end_all(void)
 
 static void print_props(int first)
 {
-	int i;
+	int i, code;
 
-	for (i = first; i < P_MAX; i++)
-		t_result(!sh->failed[i], prop_name[i], "%s%s", sh->why[i][0] ? sh->why[i] : t_base(dir),
-			 sh->failed[i] > 1 ? ", and more" : "");
+	for (i = first; i < P_MAX; i++) {
+		const char *why = sh->why[i][0] ? sh->why[i] : t_base(dir);
+
+		code = sh->failed[i] ? KSFT_FAIL : KSFT_PASS;
+		if (code == KSFT_PASS && !strncmp(why, "SKIP ", 5)) {
+			code = KSFT_SKIP;
+			why += 5;
+		}
+		ksft_test_result_code(code, prop_name[i], "%s%s", why,
+				      sh->failed[i] > 1 ? ", and more" : "");
+	}
 }
 
 static void print_counts(void)
@@ -4348,18 +4359,21 @@ static void list_all(void)
 	for (i = 0; i < NOPS; i++)
 		printf("%s%s%s\n", ops[i].name, ops[i].flags & SHARES ? " (sharing)" : "",
 		       ops[i].flags & OPT_IN ? " (only if named)" : "");
-	for (i = 0; i < NCASES; i++)
+	for (i = 0; i < NCASES; i++) {
 		if (i < NUMBERED)
-			printf("-%d, -d %s: %s\n", i + 1, cases[i].name, cases[i].what);
-		else
-			printf("-d %s: %s\n", cases[i].name, cases[i].what);
+			printf("-%d, ", i + 1);
+		printf("-d %s: %s", cases[i].name, cases[i].what);
+		if (cases[i].fails_on_base)
+			printf(" (fails on the base)");
+		printf("\n");
+	}
 }
 
 static int explain(void)
 {
 	fprintf(stderr, "usage: dax_share [-s seed] [-t seconds] [-w workers] [-o list] [-L limit] [-kS] DIR\n");
 	fprintf(stderr, "       dax_share -d case|all DIR, dax_share -1 ... -9 DIR, dax_share -l\n");
-	return T_FAIL;
+	return KSFT_FAIL;
 }
 
 static int find_case(const char *name)
@@ -4399,7 +4413,7 @@ int main(int argc, char **argv)
 		else if (opt == 'd' && find_case(optarg) >= 0)
 			only = find_case(optarg);
 		else if (opt == 'l')
-			return list_all(), T_PASS;
+			return list_all(), KSFT_PASS;
 		else if (opt != 'o' || !choose(optarg))
 			return explain();
 	}
@@ -4408,7 +4422,8 @@ int main(int argc, char **argv)
 	dir = argv[optind];
 	make_shared();
 	my.id = MAX_TASKS - 1;
-	t_plan(only < 0 ? P_MAX : P_MAX - P_UMOUNT + (only == ALL_CASES ? NUMBERED : 1));
+	ksft_print_header();
+	ksft_set_plan(only < 0 ? P_MAX : P_MAX - P_UMOUNT + (only == ALL_CASES ? NUMBERED : 1));
 	t_catch_sigbus();
 	find_device();
 	find_abilities();
@@ -4422,6 +4437,7 @@ int main(int argc, char **argv)
 			break;
 	end_all();
 	print_props(only < 0 ? 0 : P_UMOUNT);
+	ksft_print_cnts();
 	fflush(stdout);
-	_exit(t_failed ? T_FAIL : T_PASS);
+	_exit(ksft_get_fail_cnt() ? KSFT_FAIL : KSFT_PASS);
 }

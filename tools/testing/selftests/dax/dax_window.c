@@ -21,7 +21,7 @@
  * rightly.  A fault that has looked up its block is kept from mapping it after
  * the block is freed by invalidate_lock alone, so far.
  */
-#include "dax_test.h"
+#include "dax_util.h"
 
 static const char *knobs = "/sys/module/dax/parameters";
 static int delay_ms = 800;
@@ -307,10 +307,10 @@ static void test(const char *dir, const struct race *r, const struct setting *s)
 			printf("# %s: %s; once more, slower\n", name, why);
 		ret = run(dir, r, s, delay_ms << try, why, sizeof(why));
 	}
-	t_result(ret == s->bad, name, "%s: %s",
-		 ret < 0 ? "not raced" :
-		 ret ? (r->how == SYNC ? "caught: what was stored is not in the file" :
-			"caught: mapped past EOF") : "clean", why);
+	ksft_test_result_code(ret == s->bad ? KSFT_PASS : KSFT_FAIL, name, "%s: %s",
+			      ret < 0 ? "not raced" : !ret ? "clean" : r->how == SYNC ?
+			      "caught: what was stored is not in the file" :
+			      "caught: mapped past EOF", why);
 }
 
 int main(int argc, char **argv)
@@ -324,24 +324,25 @@ int main(int argc, char **argv)
 		else if (opt == 'd')
 			delay_ms = atoi(optarg);
 		else
-			return T_FAIL;
+			return KSFT_FAIL;
 	}
 	if (optind == argc) {
 		fprintf(stderr, "usage: dax_window [-k knobs] [-d milliseconds] DIR...\n");
-		return T_FAIL;
+		return KSFT_FAIL;
 	}
 	for (i = 0; i < ARRAY_SIZE(races); i++)
 		n += NSETTINGS(&races[i]);
 	if (knob("delay_fault", 0)) {
-		printf("TAP version 13\n1..0 # SKIP no %s/delay_fault: this kernel cannot switch its locks off\n",
-		       knobs);
-		return T_SKIP;
+		ksft_print_header();
+		ksft_exit_skip("no %s/delay_fault: this kernel cannot switch its locks off\n",
+			       knobs);
 	}
-	t_plan(n * (argc - optind));
+	ksft_print_header();
+	ksft_set_plan(n * (argc - optind));
 	t_catch_sigbus();
 	for (d = optind; d < argc; d++)
 		for (i = 0; i < ARRAY_SIZE(races); i++)
 			for (k = 0; k < (unsigned int)NSETTINGS(&races[i]); k++)
 				test(argv[d], &races[i], &settings[k]);
-	return t_failed ? T_FAIL : T_PASS;
+	ksft_finished();
 }
