@@ -199,6 +199,7 @@ guest() {
 	echo 'echo exported' > "$box/$t/a.sh"
 	echo 'echo tested' > "$box/build/linux/$t/a.sh"
 	echo 'int main(void) { return 42; }' > "$box/build/linux/$t/b.c"
+	printf '$(OUTPUT)/b: b.c\n\t$(CC) -o $@ $<\n' > "$box/build/linux/$t/Makefile"
 	out=$(cd "$box" && harness/guest.sh 2>&1 && sh build/guest/a.sh; build/guest/b || echo $?) || :
 	judge 'the guest runs what is in build/linux' "$([ "$out" = $'tested\n42' ] || echo another)" "$out"
 }
