@@ -10,7 +10,8 @@
 "$top/harness/tree.sh" >&2
 base=$(git -C "$build/linux" rev-parse 'base^{commit}')
 head=$(git -C "$build/linux" rev-parse HEAD)
-mapfile -t commits < <("$top/harness/series.py" commits)
+list=$("$top/harness/series.py" commits)
+mapfile -t commits <<< "$list"
 failed=0
 fail() { failed=1; not_ok "$@"; }
 # first N TEXT: its first lines, as diagnostic lines
@@ -190,10 +191,10 @@ every_patch() {
 	done
 }
 
-if [ ${#commits[@]} -eq 0 ]; then
+if [ -z "$list" ]; then
 	plan 1
-	ok 'static' 'the series is empty'
-	exit
+	not_ok 'static' 'the series is empty'
+	exit 1
 fi
 
 # checkpatch and a build for each, and those below
