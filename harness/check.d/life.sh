@@ -43,8 +43,8 @@ kernel() {
 		if [ "$1" = base ]; then killed < "$out.raw" > "$out"; else cp "$out.raw" "$out"; fi
 		# A base that was killed has no exit status of its own.
 		[ "$1" != base ] || rc=0
-		nested "life $1 $args" < "$out"
-		verdict "life $1 $args" $rc "$out" "$out.err" || failed=1
+		nested "life $1${args:+ $args}" < "$out"
+		verdict "life $1${args:+ $args}" $rc "$out" "$out.err" || failed=1
 	done
 }
 
