@@ -9,8 +9,10 @@
 # The last one of all, which may kill the base
 killer=inode.move_extents_the_second_on_DAX
 
-# killed: what a kernel has not come to report that the last test has killed
+# killed LOG: what a kernel, whose log says that it died, has not come to report as
+# the last test has killed it
 killed() {
+	grep -qE 'Kernel panic|Oops|BUG:' "$1" || { cat; return; }
 	awk -v killer=$killer '
 	{ print }
 	/^1\.\.[0-9]+$/		{ plan = substr($0, 4) + 0 }
@@ -39,10 +41,14 @@ kernel() {
 			DAX_DIRS='/mnt/xfs /mnt/ext4' $cmd"
 		[ "$args" != -c ] || icount=1
 		BASE=${2:-} EXPECT_WARN=${2:-} ICOUNT=$icount VM_TRUST_KERNEL=1 CMD=$cmd \
-			"$top/harness/vm.sh" > "$out.raw" 2> "$out.err" || rc=$?
-		if [ "$1" = base ]; then killed < "$out.raw" > "$out"; else cp "$out.raw" "$out"; fi
-		# A base that was killed has no exit status of its own.
-		[ "$1" != base ] || rc=0
+			VM_LOG=$out.console "$top/harness/vm.sh" > "$out.raw" 2> "$out.err" || rc=$?
+		if [ "$1" = base ]; then
+			killed "$out.console" < "$out.raw" > "$out"
+			# A base that was killed has no exit status of its own.
+			cmp -s "$out.raw" "$out" || rc=0
+		else
+			cp "$out.raw" "$out"
+		fi
 		nested "life $1${args:+ $args}" < "$out"
 		verdict "life $1${args:+ $args}" $rc "$out" "$out.err" || failed=1
 	done
